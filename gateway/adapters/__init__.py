@@ -1,0 +1,1 @@
+"""The driven outside: one library per file, named <library>_<port>."""

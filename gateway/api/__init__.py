@@ -1,0 +1,1 @@
+"""The driving outside: HTTP routes in OpenAI's shape."""

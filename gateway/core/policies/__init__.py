@@ -1,0 +1,1 @@
+"""Algorithms that choose among arms: one protocol, one file each."""

@@ -1,0 +1,130 @@
+"""Sums that add: all that is learned of one arm, mergeable across replicas in any order.
+
+Every field is a sum over observations, so zero is neutral, addition is associative and commutative, forgetting is a
+multiplication, and a revised reward is itself an addition. One set of sums serves every algorithm: the Gram matrix and
+the moment are LinUCB's A - ridge*I and b (Li et al. 2010, Algorithm 1), the counts are Thompson's Beta parameters.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from dataclasses import dataclass, fields
+from typing import Self
+
+import numpy as np
+
+from gateway.core.values import FloatArray
+
+_HEADER = struct.Struct("<4sHI")
+_MAGIC = b"GWST"
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tallies:
+    """Scalar sums. Counts are floats because forgetting makes them fractions."""
+
+    pulls: float = 0.0
+    """Decisions served by the arm."""
+    rewarded: float = 0.0
+    """Distinct decisions with a reward in the sums."""
+    reward: float = 0.0
+    reward_squared: float = 0.0
+    cost_usd: float = 0.0
+    latency_s: float = 0.0
+    tokens_in: float = 0.0
+    tokens_out: float = 0.0
+    failures: float = 0.0
+    """Calls that did not end in an answer, infrastructure included."""
+    rated: float = 0.0
+    """Decisions whose reward carries feedback."""
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
+
+    def scaled(self, weight: float) -> Self:
+        """Every sum times `weight`."""
+        return type(self)(**{f.name: getattr(self, f.name) * weight for f in fields(self)})
+
+    def values(self) -> list[float]:
+        """In field order."""
+        return [float(getattr(self, f.name)) for f in fields(self)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ArmStatistics:
+    """All sums of one arm; `gram` has shape (d, d), `moment` (d,)."""
+
+    gram: FloatArray
+    moment: FloatArray
+    tallies: Tallies
+
+    @property
+    def dimension(self) -> int:
+        """d, the length of the feature vector."""
+        return int(self.moment.shape[0])
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(
+            gram=self.gram + other.gram, moment=self.moment + other.moment, tallies=self.tallies + other.tallies
+        )
+
+    def scaled(self, weight: float) -> Self:
+        """Forgetting: every sum times `weight`, which must be finite and not negative."""
+        if not (math.isfinite(weight) and weight >= 0):
+            raise ValueError(f"a weight must be finite and >= 0, not {weight!r}")
+        return type(self)(gram=self.gram * weight, moment=self.moment * weight, tallies=self.tallies.scaled(weight))
+
+    def to_bytes(self) -> bytes:
+        """Exact little-endian encoding with magic, version and dimension; `from_bytes` is its inverse."""
+        tallies = np.asarray(self.tallies.values(), dtype="<f8")
+        header = _HEADER.pack(_MAGIC, _VERSION, self.dimension)
+        return b"".join(
+            (header, tallies.tobytes(), self.moment.astype("<f8").tobytes(), self.gram.astype("<f8").tobytes())
+        )
+
+    @classmethod
+    def from_bytes(cls, blob: bytes) -> Self:
+        """Decode; ValueError for anything that `to_bytes` cannot have written, non-finite numbers included."""
+        if len(blob) < _HEADER.size:
+            raise ValueError(f"statistics are cut short: {len(blob)} bytes")
+        magic, version, d = _HEADER.unpack_from(blob)
+        if magic != _MAGIC or version != _VERSION:
+            raise ValueError(f"not statistics of version {_VERSION}: {magic!r}, version {version}")
+        count = len(fields(Tallies))
+        if len(blob) != _HEADER.size + 8 * (count + d + d * d):
+            raise ValueError(f"statistics of dimension {d} have the wrong length {len(blob)}")
+        numbers = np.frombuffer(blob, dtype="<f8", offset=_HEADER.size).astype(np.float64)
+        if not np.isfinite(numbers).all():
+            raise ValueError("statistics hold a number that is not finite")
+        names = [f.name for f in fields(Tallies)]
+        tallies = Tallies(**dict(zip(names, map(float, numbers[:count]), strict=True)))
+        return cls(gram=numbers[count + d :].reshape(d, d), moment=numbers[count : count + d], tallies=tallies)
+
+
+def zero(d: int) -> ArmStatistics:
+    """The neutral element for feature vectors of length `d`."""
+    return ArmStatistics(gram=np.zeros((d, d)), moment=np.zeros(d), tallies=Tallies())
+
+
+def revision(x: FloatArray, old: float | None, new: float, *, rated: bool = False) -> ArmStatistics:
+    """What to add so that a decision rewarded with `old` (None: not yet) counts as rewarded with `new`.
+
+    Only the first reward of a decision touches the Gram matrix: a later one is (new - old) * x on the moment.
+    ValueError unless `new` is finite and in [0, 1] and x is finite, so that nothing else ever reaches the sums.
+    """
+    if not (math.isfinite(new) and 0.0 <= new <= 1.0):
+        raise ValueError(f"a reward must be a finite number in [0, 1], not {new!r}")
+    if not np.isfinite(x).all():
+        raise ValueError("a feature vector must be finite")
+    first = old is None
+    before = 0.0 if old is None else old
+    tallies = Tallies(
+        rewarded=1.0 if first else 0.0,
+        reward=new - before,
+        reward_squared=new * new - before * before,
+        rated=1.0 if rated else 0.0,
+    )
+    gram = np.outer(x, x) if first else np.zeros((x.shape[0], x.shape[0]))
+    return ArmStatistics(gram=gram, moment=(new - before) * x, tallies=tallies)

@@ -1,0 +1,1 @@
+"""What happens, in order: asynchronous stories told with ports."""

@@ -1,0 +1,1 @@
+"""What is wanted: configuration, validated at the edge."""
