@@ -51,6 +51,10 @@ class Tallies:
         """In field order."""
         return [float(getattr(self, f.name)) for f in fields(self)]
 
+    def as_dict(self) -> dict[str, float]:
+        """By field name."""
+        return {f.name: float(getattr(self, f.name)) for f in fields(self)}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ArmStatistics:
@@ -128,3 +132,18 @@ def revision(x: FloatArray, old: float | None, new: float, *, rated: bool = Fals
     )
     gram = np.outer(x, x) if first else np.zeros((x.shape[0], x.shape[0]))
     return ArmStatistics(gram=gram, moment=(new - before) * x, tallies=tallies)
+
+
+def observations(xs: FloatArray, rewards: FloatArray) -> ArmStatistics:
+    """Sums of n new rewarded decisions at once: xs of shape (n, d), rewards (n,) finite and in [0, 1].
+
+    ValueError otherwise; the same sums as adding `revision(x, None, r)` one by one, in one matrix product.
+    """
+    if not (np.isfinite(rewards).all() and (rewards >= 0.0).all() and (rewards <= 1.0).all()):
+        raise ValueError("rewards must be finite numbers in [0, 1]")
+    if not np.isfinite(xs).all():
+        raise ValueError("feature vectors must be finite")
+    tallies = Tallies(
+        rewarded=float(rewards.shape[0]), reward=float(rewards.sum()), reward_squared=float((rewards**2).sum())
+    )
+    return ArmStatistics(gram=xs.T @ xs, moment=xs.T @ rewards, tallies=tallies)

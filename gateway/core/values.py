@@ -154,6 +154,16 @@ class Completion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FailedAttempt:
+    """One upstream call that ended in an error before another arm answered, or before all had failed."""
+
+    arm_id: str
+    code: str
+    infrastructure: bool
+    """True: says nothing of the model's quality. False: the model's own failure, worth 0."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What happened: what a reward can be computed from, again and again. No prompt and no answer text in it."""
 
@@ -175,6 +185,7 @@ class Outcome:
     hour: int
     """Local hour of the decision, 0-23, for hour-dependent weights."""
     finished_s: float
+    failed: tuple[FailedAttempt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

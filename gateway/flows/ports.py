@@ -97,7 +97,8 @@ class Settled:
 
     outcome: Outcome
     reward: Reward | None
-    key: StateKey
+    key: StateKey | None
+    """Whose sums its reward counts in; None for a decision that no learner made (a pinned model)."""
     bucket: int
     """The forgetting bucket that its observation was added to."""
 
@@ -130,7 +131,10 @@ class Record:
     settled: Settled | None
     feedback: Feedback | None
     version: int
-    """Number of ratings so far: a rating is written only if nobody else rated in between."""
+    """Counts the changes of this record, its settling and each rating: a rating is written only if it saw them all.
+
+    Settling counts, or a rating computed while there was no outcome could be stored after it and teach nobody.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,18 +168,25 @@ class StateStore(Protocol):
         ...
 
     async def record(self, batch: Batch) -> Sequence[str]:
-        """Store and add a batch, durably. Returns ids of settled decisions that had been rated before they settled."""
+        """Store and add a batch, durably. Returns ids of settled decisions that had been rated before they settled.
+
+        A batch sent again changes nothing and returns the same. A decision settles once, with the delta that counts it
+        in the same batch; an outcome whose decision is not stored is ignored. ValueError, and nothing changed, for a
+        number that is not finite or sums of another dimension than the stored: sending it again cannot help.
+        """
         ...
 
     async def rate(self, rating: Rating) -> bool:
         """Store a rating durably and revise the sums by exactly the change of the reward, in one atomic step.
 
         False, and nothing changed, if the record's version is no longer the rating's. NotFoundError if unknown.
+        ValueError, and nothing changed, for a reward outside [0, 1] or one without an outcome. Where the bucket that the
+        old reward was counted in has been dropped, its change is forgotten with it.
         """
         ...
 
     async def find(self, id: str) -> Record | None:
-        """The record of a decision, by its id or by the completion's own id."""
+        """The record of a decision, by its id, else the newest by the completion's own id; its reward is the current."""
         ...
 
     async def recent(self, policy: str, limit: int) -> Sequence[Record]:

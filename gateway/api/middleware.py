@@ -1,0 +1,105 @@
+"""The door of every route: request id, key, drain, and the net under everything."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+
+import orjson
+import structlog
+from aiohttp import web
+
+from gateway.api.keys import ANYONE, Role, presented
+from gateway.api.services import SERVICES
+from gateway.errors import GatewayError, NotFoundError, OverloadedError, RequestError, TooLargeError
+
+_log = structlog.get_logger()
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+REQUEST_ID = web.RequestKey("request_id", str)
+TENANT = web.RequestKey("tenant", str)
+ARRIVED = web.RequestKey("arrived_s", float)
+ROLES = web.AppKey("roles", dict[str, Role])
+"""Which role a route's path needs; a route that is not listed is nobody's."""
+_SAFE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}\Z")
+
+
+def json_response(body: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    """A JSON answer, encoded by orjson."""
+    return web.Response(
+        body=orjson.dumps(body), status=status, headers=headers, content_type="application/json", charset="utf-8"
+    )
+
+
+def error_response(error: GatewayError, headers: Mapping[str, str] | None = None) -> web.Response:
+    """The error in OpenAI's shape, with Retry-After where another try may help."""
+    response = json_response(error.body(), status=error.status, headers=headers)
+    wait_s = error.retry_after_s
+    if wait_s is not None and error.status in (429, 503):
+        response.headers["Retry-After"] = str(max(1, round(wait_s)))
+    return response
+
+
+async def unnamed(_request: web.Request, response: web.StreamResponse) -> None:
+    """Before any answer leaves: it does not tell which software, in which version, made it."""
+    response.headers["Server"] = "gateway"
+
+
+@web.middleware
+async def door(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let in who may come in; whatever goes wrong inside leaves as a well-formed error."""
+    services = request.app[SERVICES]
+    given = request.headers.get("x-request-id", "")
+    # A client's own id is kept if it is harmless in a log and a header.
+    request[REQUEST_ID] = given if _SAFE_ID.match(given) else f"req_{secrets.token_hex(12)}"
+    request[ARRIVED] = services.clock.monotonic()
+    try:
+        _admit(request)
+        response = await handler(request)
+    except GatewayError as error:
+        response = error_response(error)
+    except web.HTTPException as error:
+        response = error_response(_translated(request, error), _allowed(error))
+    except Exception:
+        _log.exception("request_failed", request_id=request[REQUEST_ID], path=request.path)
+        response = error_response(GatewayError("The gateway failed on this request; the log knows why."))
+    if not response.prepared:
+        response.headers.setdefault("x-request-id", request[REQUEST_ID])
+    return response
+
+
+def _admit(request: web.Request) -> None:
+    services = request.app[SERVICES]
+    resource = request.match_info.route.resource
+    role = request.app[ROLES].get(resource.canonical) if resource is not None else None
+    if role == "public":
+        request[TENANT] = ANYONE
+        return
+    key = presented(request.headers, request.headers.getall("Authorization", []))
+    if role == "admin":
+        services.keys.administer(key)
+        request[TENANT] = ANYONE
+        return
+    # Unknown paths need a client's key as well, so that strangers learn nothing of what exists.
+    request[TENANT] = services.keys.tenant(key)
+    if role == "client" and services.draining():
+        raise OverloadedError("The gateway is shutting down; try again.")
+    if resource is not None and role is None:
+        raise NotFoundError(f"Unknown request URL: {request.method} {request.path}.", code="unknown_url")
+
+
+def _translated(request: web.Request, error: web.HTTPException) -> GatewayError:
+    if isinstance(error, web.HTTPRequestEntityTooLarge):
+        limit = request.client_max_size
+        return TooLargeError(f"The body is larger than the limit of {limit} bytes (server.max_body_bytes).")
+    where = f"{request.method} {request.path}"
+    if isinstance(error, web.HTTPNotFound):
+        return NotFoundError(f"Unknown request URL: {where}.", code="unknown_url")
+    problem = RequestError(f"{error.reason}: {where}.", code="method_not_allowed" if error.status == 405 else None)
+    problem.status = error.status
+    return problem
+
+
+def _allowed(error: web.HTTPException) -> dict[str, str]:
+    return {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}

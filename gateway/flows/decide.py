@@ -1,0 +1,140 @@
+"""Turn a described request into a decision: eligible arms, the learner's choice, the rollout's admission."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import structlog
+
+from gateway.core.choice import Choice
+from gateway.core.eligibility import eligible
+from gateway.core.policies.base import IntArray
+from gateway.core.rollout import RolloutState, admit
+from gateway.core.values import ChatRequest, Decision, Mode, RequestContext
+from gateway.errors import RequestError
+from gateway.flows.policy import Policy
+from gateway.flows.ports import Clock
+from gateway.flows.switches import Switches
+
+_log = structlog.get_logger()
+
+
+def new_id() -> str:
+    """An unguessable decision id: 128 random bits."""
+    return f"dec_{secrets.token_hex(16)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decide:
+    """Decides, and never fails but for a request that no arm can serve."""
+
+    switches: Switches
+    clock: Clock
+    rng: np.random.Generator
+    ids: Callable[[], str] = new_id
+
+    def decide(self, policy: Policy, request: ChatRequest) -> Decision:
+        """A decision for `request` under `policy`. RequestError where no arm is able to serve it."""
+        now_s = self.clock.now()
+        # Local time on purpose: the hour feature and peak hours mean the operator's day.
+        context = policy.describer.describe(request, datetime.fromtimestamp(now_s).astimezone())
+        able = eligible(policy.arms, context, request).indices
+        state = self.switches.state(policy.name)
+        choice, trouble = self._ask(policy, context, able, state)
+        baseline = self._baseline(policy, able)
+        mode = admit(state, policy.name, request.unit) if choice is not None else "baseline"
+        arm_id = policy.arms[choice.index].id if choice is not None and mode == "live" else baseline
+        return Decision(
+            id=self.ids(),
+            tenant=request.tenant,
+            unit=request.unit,
+            policy=policy.name,
+            version=f"{policy.learner.algorithm.kind}/{policy.learner.version}.{policy.learner.generation}",
+            mode=mode,
+            arm_id=arm_id,
+            propensity=self._propensity(policy, choice, state.share, arm_id, baseline),
+            proposal=None if choice is None else policy.arms[choice.index].id,
+            order=self._order(policy, able, choice, arm_id),
+            scores=self._scores(policy, choice),
+            reason=trouble or (choice.reason if choice is not None and mode == "live" else self._why(state)),
+            context=context,
+            created_s=now_s,
+        )
+
+    def pin(self, policy: Policy, arm_id: str, request: ChatRequest) -> Decision:
+        """The decision a client made itself by naming a model: logged like any other, taught to nobody."""
+        now_s = self.clock.now()
+        return Decision(
+            id=self.ids(),
+            tenant=request.tenant,
+            unit=request.unit,
+            policy=policy.name,
+            version="pinned",
+            mode="pinned",
+            arm_id=arm_id,
+            propensity=1.0,
+            proposal=None,
+            order=(arm_id,),
+            scores={},
+            reason="the client named the model",
+            context=policy.describer.describe(request, datetime.fromtimestamp(now_s).astimezone()),
+            created_s=now_s,
+        )
+
+    def _ask(
+        self, policy: Policy, context: RequestContext, able: IntArray, state: RolloutState
+    ) -> tuple[Choice | None, str | None]:
+        if not state.decides:
+            return None, None
+        try:
+            return policy.learner.choose(context.features, able, self.rng), None
+        except RequestError:
+            raise
+        except Exception as error:
+            # Learning may fail, serving may not: the baseline takes over and the log says why.
+            _log.exception("learner_failed", policy=policy.name)
+            return None, f"learner failed: {type(error).__name__}"
+
+    @staticmethod
+    def _baseline(policy: Policy, able: IntArray) -> str:
+        ids = [policy.arms[i].id for i in able]
+        return policy.baseline if policy.baseline in ids else ids[0]
+
+    @staticmethod
+    def _why(state: RolloutState) -> str:
+        if state.killed:
+            return "kill switch"
+        return f"rollout {state.stage}" + (f" {state.percentage:g} %" if state.stage == "canary" else "")
+
+    @staticmethod
+    def _propensity(policy: Policy, choice: Choice | None, share: float, arm_id: str, baseline: str) -> float:
+        """P(arm) over both chances: the unit's hash admits with probability `share`, then the learner draws."""
+        if choice is None:
+            return 1.0
+        by_arm = {policy.arms[i].id: p for i, p in zip(choice.eligible, choice.probabilities, strict=True)}
+        return float(share * by_arm[arm_id] + (1.0 - share) * (arm_id == baseline))
+
+    @staticmethod
+    def _scores(policy: Policy, choice: Choice | None) -> dict[str, float]:
+        if choice is None:
+            return {}
+        return {policy.arms[i].id: float(s) for i, s in zip(choice.eligible, choice.scores, strict=True)}
+
+    @staticmethod
+    def _order(policy: Policy, able: IntArray, choice: Choice | None, arm_id: str) -> tuple[str, ...]:
+        """The decision's arm, then by score; without a learner the baseline, then the others as listed."""
+        if choice is None:
+            ranked = sorted((policy.arms[i].id for i in able), key=lambda id: id != policy.baseline)
+        else:
+            best_first = np.argsort(-choice.scores, kind="stable")
+            ranked = [policy.arms[choice.eligible[i]].id for i in best_first]
+        return (arm_id, *(id for id in ranked if id != arm_id))
+
+
+def served_mode(decision: Decision, arm_id: str) -> Mode:
+    """The mode to report: `fallback` where another arm answered than was decided for."""
+    return decision.mode if arm_id == decision.arm_id else "fallback"

@@ -1,0 +1,185 @@
+"""What one replica knows of one policy: shared totals, its own additions, and the snapshot that decisions read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gateway.core.choice import Choice, choose
+from gateway.core.forgetting import Forgetting
+from gateway.core.policies.base import Algorithm, IntArray
+from gateway.core.policies.transfer import with_transfer
+from gateway.core.statistics import ArmStatistics, Tallies, observations, zero
+from gateway.core.values import Arm, FloatArray
+from gateway.flows.ports import Delta, StateKey, Sums
+
+_Place = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """One row of evidence. `reward` None: it changes the tallies only."""
+
+    arm_id: str
+    x: FloatArray
+    reward: float | None
+    tallies: Tallies
+    """Everything but what the reward itself adds."""
+
+
+class Learner:
+    """Sums in three stages: rows just observed, deltas not yet in the store, totals pulled from it.
+
+    Decisions read `snapshot`, which `refresh` replaces; nothing on the request path waits or fits.
+    """
+
+    def __init__(
+        self,
+        *,
+        key: StateKey,
+        arms: Sequence[Arm],
+        algorithm: Algorithm,
+        forgetting: Forgetting,
+        dimension: int,
+        bias: int,
+    ) -> None:
+        self.key = key
+        self.arms = tuple(arms)
+        self.algorithm = algorithm
+        self.forgetting = forgetting
+        self.version = 0
+        self.generation = 0
+        self._dimension = dimension
+        self._bias = bias
+        self._index = {arm.id: i for i, arm in enumerate(self.arms)}
+        self._totals: dict[_Place, ArmStatistics] = {}
+        self._rows: list[tuple[_Place, Observation]] = []
+        self._unsent: dict[_Place, ArmStatistics] = {}
+        self._sent: list[Delta] = []
+        self._pulls = np.zeros(len(self.arms))
+        self._newest = 0
+        self._inside = 0.0
+        self._dirty = True
+        self.refresh(0.0)
+
+    def choose(self, x: FloatArray, eligible: IntArray, rng: np.random.Generator) -> Choice:
+        """Choose among the arms with these indices, by the current snapshot. Counts the pull at once."""
+        choice = choose(self._snapshot, self.algorithm.exploration, x, eligible, self._pulls, rng)
+        # In place, so that requests in flight count and a burst does not warm up one arm for ever.
+        self._pulls[choice.index] += 1.0
+        return choice
+
+    def observe(self, observation: Observation, now_s: float) -> int:
+        """Take a row in; it counts from the next `refresh`. Returns the forgetting bucket it goes to."""
+        bucket = max(self._newest, self.forgetting.bucket(self._coordinate(now_s)))
+        if bucket != self._newest:
+            self._newest, self._inside = bucket, 0.0
+        self._inside += observation.tallies.pulls
+        self._rows.append(((observation.arm_id, bucket), observation))
+        return bucket
+
+    def refresh(self, now_s: float) -> None:
+        """Fold new rows into deltas and, if anything changed, fit a new snapshot."""
+        self._fold()
+        if not self._dirty and not self.forgetting.active:
+            return
+        effective = self._effective()
+        self._locate(effective)
+        coordinate = self._coordinate(now_s)
+        ids = [arm.id for arm in self.arms]
+        aged = self.forgetting.aged(effective, ids, self._dimension, coordinate)
+        self._snapshot = self.algorithm.fit(self.arms, with_transfer(self.arms, aged), self._bias)
+        pulls = np.zeros(len(self.arms))
+        for (arm_id, _), sums in effective.items():
+            if arm_id in self._index:
+                # Failed calls count as tries: an arm that is down must not stay "new" for ever.
+                pulls[self._index[arm_id]] += sums.tallies.pulls + sums.tallies.failures
+        self._pulls = pulls
+        self._dirty = False
+        self.generation += 1
+
+    def take(self) -> Sequence[Delta]:
+        """Hand over what is not in the store yet; it goes on counting here until `pulled` confirms it."""
+        self._fold()
+        taken = [
+            Delta(key=self.key, arm_id=arm_id, bucket=bucket, statistics=sums)
+            for (arm_id, bucket), sums in self._unsent.items()
+        ]
+        self._sent.extend(taken)
+        self._unsent = {}
+        return taken
+
+    def pulled(self, sums: Sums) -> None:
+        """Replace the totals by the store's, which by now include all that `take` handed over."""
+        self._totals = dict(sums.totals)
+        self._sent = []
+        self.version = sums.version
+        self._dirty = True
+
+    def lost(self, deltas: Sequence[Delta]) -> None:
+        """Deltas that will never reach the store: they stop counting here as well, so that all replicas agree."""
+        gone = set(map(id, deltas))
+        self._sent = [delta for delta in self._sent if id(delta) not in gone]
+        self._dirty = True
+
+    def statistics(self) -> Mapping[str, ArmStatistics]:
+        """Unweighted sums of every arm, rows just observed included."""
+        self._fold()
+        sums = {arm.id: zero(self._dimension) for arm in self.arms}
+        for (arm_id, _), part in self._effective().items():
+            if arm_id in sums:
+                sums[arm_id] += part
+        return sums
+
+    def tallies(self) -> Mapping[str, Tallies]:
+        """Unweighted counts and sums of every arm, rows just observed included."""
+        return {arm_id: sums.tallies for arm_id, sums in self.statistics().items()}
+
+    def expired_before(self, now_s: float) -> int:
+        """First bucket worth keeping; 0 where nothing is forgotten."""
+        return self.forgetting.oldest(self._coordinate(now_s))
+
+    def _coordinate(self, now_s: float) -> float:
+        """Where we are on the axis of age: seconds, or requests counted from the newest bucket's beginning.
+
+        Counted from the newest bucket, because a plain total would run backwards when old buckets are dropped.
+        """
+        if self.forgetting.half_life_requests is None:
+            return now_s
+        return self._newest * self.forgetting.width + self._inside
+
+    def _locate(self, effective: Mapping[_Place, ArmStatistics]) -> None:
+        self._newest = max([self._newest, *(bucket for _, bucket in effective)])
+        self._inside = sum(sums.tallies.pulls for (_, bucket), sums in effective.items() if bucket == self._newest)
+
+    def _fold(self) -> None:
+        if not self._rows:
+            return
+        grouped: dict[_Place, list[Observation]] = {}
+        for place, row in self._rows:
+            grouped.setdefault(place, []).append(row)
+        self._rows = []
+        for place, rows in grouped.items():
+            rewarded = [(row.x, row.reward) for row in rows if row.reward is not None]
+            delta = observations(
+                np.array([x for x, _ in rewarded]).reshape(-1, self._dimension), np.array([r for _, r in rewarded])
+            )
+            tallies = delta.tallies
+            for row in rows:
+                tallies = tallies + row.tallies
+            added = ArmStatistics(gram=delta.gram, moment=delta.moment, tallies=tallies)
+            known = self._unsent.get(place)
+            self._unsent[place] = added if known is None else known + added
+        self._dirty = True
+
+    def _effective(self) -> dict[_Place, ArmStatistics]:
+        effective = dict(self._totals)
+        pending = [((d.arm_id, d.bucket), d.statistics) for d in self._sent]
+        for place, sums in [*pending, *self._unsent.items()]:
+            known = effective.get(place)
+            if known is not None and known.dimension != sums.dimension:
+                known = zero(sums.dimension)
+            effective[place] = sums if known is None else known + sums
+        return effective

@@ -1,0 +1,37 @@
+"""One policy as it serves: what was configured for it and the learner behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.core.features import Describer
+from gateway.core.reward import RewardFunction, RewardSettings
+from gateway.core.scoring import ScoringSettings
+from gateway.core.values import Arm
+from gateway.flows.learner import Learner
+from gateway.flows.ports import Limits
+from gateway.flows.retries import RetryBudget
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Everything that serving one policy needs; the only thing in it that changes is what was learned."""
+
+    name: str
+    arms: tuple[Arm, ...]
+    baseline: str
+    describer: Describer
+    learner: Learner
+    scoring: ScoringSettings
+    reward: RewardSettings
+    reward_function: RewardFunction | None
+    limits: Limits
+    max_attempts: int
+    retry_budget: RetryBudget
+
+    def arm(self, arm_id: str) -> Arm:
+        """The arm with this id; KeyError if the policy has no such arm."""
+        for arm in self.arms:
+            if arm.id == arm_id:
+                return arm
+        raise KeyError(arm_id)

@@ -1,0 +1,40 @@
+"""Without a file: models from whatever provider keys the environment holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gateway.errors import ConfigurationError
+
+_PROVIDERS: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "OPENAI_API_KEY": (("gpt-4o-mini", "openai/gpt-4o-mini"), ("gpt-4o", "openai/gpt-4o")),
+    "ANTHROPIC_API_KEY": (
+        ("claude-haiku", "anthropic/claude-haiku-4-5"),
+        ("claude-sonnet", "anthropic/claude-sonnet-4-5"),
+    ),
+    "GEMINI_API_KEY": (("gemini-flash", "gemini/gemini-2.5-flash"), ("gemini-pro", "gemini/gemini-2.5-pro")),
+    "MISTRAL_API_KEY": (
+        ("mistral-small", "mistral/mistral-small-latest"),
+        ("mistral-large", "mistral/mistral-large-latest"),
+    ),
+    "DEEPSEEK_API_KEY": (("deepseek-chat", "deepseek/deepseek-chat"),),
+    "GROQ_API_KEY": (("groq-llama", "groq/llama-3.3-70b-versatile"),),
+}
+"""Per key: ids and litellm names, the cheap model first."""
+
+
+def discover(environment: Mapping[str, str]) -> dict[str, object]:
+    """A configuration of one policy over every model whose key is set; ConfigurationError if there is none."""
+    models = [
+        {"id": id, "model": model, "api_key": f"${{{variable}}}"}
+        for variable, offered in _PROVIDERS.items()
+        if environment.get(variable)
+        for id, model in offered
+    ]
+    if not models:
+        wanted = ", ".join(_PROVIDERS)
+        raise ConfigurationError(
+            [f"no configuration file was given and no provider key is set; give --config FILE or set one of {wanted}"]
+        )
+    ids = [model["id"] for model in models]
+    return {"models": models, "policies": {"default": {"models": ids, "baseline": ids[0]}}}

@@ -1,0 +1,1 @@
+"""The tests: each folder proves another kind of promise."""
