@@ -184,6 +184,7 @@ class Gateway:
             upstream_ready=lambda: lane is None or lane.ready,
             draining=lambda: self._draining,
         )
+        self._meter = meter
         self._runner: web.AppRunner | None = None
 
     async def start(self, *, reuse_port: bool = False) -> int:
@@ -193,6 +194,8 @@ class Gateway:
             await self.sync.tick()
         except StoreError as error:
             _log.error("store_failed", detail=error.message)
+        loop = asyncio.get_running_loop()
+        self._meter.watch_tasks(lambda: len(asyncio.all_tasks(loop)))
         server = self._settings.server
         app = build(self.services, max_body_bytes=server.max_body_bytes)
         # Without handler_cancellation a client's leaving would go unnoticed and the upstream would be paid for nothing.

@@ -9,7 +9,9 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Iterator
+import warnings
+from collections.abc import AsyncIterator, Iterator
+from contextvars import ContextVar
 from functools import cache
 from typing import Any, Final
 
@@ -20,6 +22,7 @@ _ENVIRONMENT: Final = {
 
 
 _LOCK: Final = threading.Lock()
+_connect_s: Final[ContextVar[float | None]] = ContextVar("connect_s", default=None)
 
 
 def load_litellm() -> Any:
@@ -49,6 +52,7 @@ def _load() -> Any:
         setattr(litellm, f"_async_{callbacks}", [])
     _silence()
     _tame_http()
+    _tame_reading()
     own_http_client(litellm)
     asyncio.run(_rehearse(litellm))
     return litellm
@@ -63,6 +67,8 @@ def _silence() -> None:
     # These log the address of every call, and Gemini's carries the key.
     for name in ("httpx", "httpcore", "openai"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # Said once, when litellm's class of chunks is built; it is about litellm's own code.
+    warnings.filterwarnings("ignore", message="Item '.*' on TypedDict class .* is using the `ReadOnly` qualifier")
 
 
 def _tame_http() -> None:
@@ -71,10 +77,7 @@ def _tame_http() -> None:
     create = handler.create_client
 
     def create_client(self: Any, *args: Any, **named: Any) -> Any:
-        client = create(self, *args, **named)
-        # httpx takes only `Authorization` off a request that is sent on to another host, not `x-api-key`.
-        client.follow_redirects = False
-        return client
+        return _tamed(create(self, *args, **named))
 
     async def single_connection_post_request(*_: Any, **__: Any) -> None:
         # Called while a broken connection is handled, to send the request again: it may have been served already,
@@ -85,32 +88,50 @@ def _tame_http() -> None:
     handler.single_connection_post_request = single_connection_post_request
 
 
-async def _rehearse(litellm: Any) -> None:
-    """Play one answer and one stream over canned bytes: the first of each makes litellm load half of itself.
+def _tame_reading() -> None:
+    """Have litellm's reader of events take for the end what is [DONE], not every answer in which the word occurs."""
+    reader: Any = importlib.import_module("litellm.llms.base_llm.base_model_iterator").BaseModelResponseIterator
+    handle = reader._handle_string_chunk
 
-    That would stop the event loop for a second, so it happens here, in the loading thread and without a socket.
-    """
-    import httpx
-    import openai
+    def _handle_string_chunk(self: Any, str_line: str) -> Any:
+        if "[DONE]" in str_line and str_line.removeprefix("data:").strip() != "[DONE]":
+            parsed = reader._string_to_dict_parser(str_line)
+            if parsed:
+                return self.chunk_parser(chunk=parsed)
+        return handle(self, str_line)
 
-    choice = {"index": 0, "finish_reason": "stop", "message": {"content": "x"}, "delta": {"content": "x"}}
-    canned = json.dumps({"id": "x", "object": "x", "created": 0, "model": "x", "choices": [choice]})
-    transport = httpx.MockTransport(
-        lambda _: httpx.Response(200, text=canned, headers={"content-type": "application/json"})
-    )
-    events = httpx.MockTransport(lambda _: httpx.Response(200, text=f"data: {canned}\n\n", headers={}))
-    for stream, canned_http in ((False, transport), (True, events)):
-        http = httpx.AsyncClient(transport=canned_http)
-        client = openai.AsyncOpenAI(api_key="none", base_url="http://canned.invalid", http_client=http, max_retries=0)
-        messages = [{"role": "user", "content": "x"}]
-        with without_bookkeeping():
-            said = await litellm.acompletion(
-                model="openai/x", messages=messages, client=client, stream=stream, max_retries=0, drop_params=True
-            )
-        if stream:
-            async for _ in said.completion_stream:
-                pass
-        await client.close()
+    reader._handle_string_chunk = _handle_string_chunk
+
+
+def _tamed(client: Any) -> Any:
+    # httpx takes only `Authorization` off a request that is sent on to another host, not `x-api-key`.
+    client.follow_redirects = False
+    client.event_hooks["request"].append(_limit_connecting)
+    client.event_hooks["response"].append(_split_at_line_feeds)
+    return client
+
+
+async def _limit_connecting(request: Any) -> None:
+    connect_s = _connect_s.get()
+    if connect_s is not None:
+        request.extensions["timeout"] = {**request.extensions.get("timeout", {}), "connect": connect_s}
+
+
+async def _split_at_line_feeds(response: Any) -> None:
+    """httpx ends a line at U+2028 and U+0085 too, which JSON text may hold: litellm would lose the chunk."""
+
+    async def lines() -> AsyncIterator[str]:
+        pending: list[bytes] = []
+        async for part in response.aiter_bytes():
+            first, *others = part.split(b"\n")
+            pending.append(first)
+            for other in others:
+                yield b"".join(pending).decode("utf-8", "replace").rstrip("\r")
+                pending = [other]
+        if any(pending):
+            yield b"".join(pending).decode("utf-8", "replace")
+
+    response.aiter_lines = lines
 
 
 def own_http_client(litellm: Any) -> None:
@@ -121,9 +142,7 @@ def own_http_client(litellm: Any) -> None:
     if litellm.aclient_session is None or litellm.aclient_session.is_closed:
         common: Any = importlib.import_module("litellm.llms.openai.common_utils")
         litellm.aclient_session = None
-        client = common.BaseOpenAILLM.get_async_http_client()
-        client.follow_redirects = False
-        litellm.aclient_session = client
+        litellm.aclient_session = _tamed(common.BaseOpenAILLM._get_async_http_client())
 
 
 async def close_http_clients(litellm: Any) -> None:
@@ -135,23 +154,49 @@ async def close_http_clients(litellm: Any) -> None:
     litellm.in_memory_llm_clients_cache.flush_cache()
 
 
+async def _rehearse(litellm: Any) -> None:
+    """Play one answer and one stream over canned bytes: the first of each makes litellm load half of itself.
+
+    That would stop the event loop for a second, so it happens here, in the loading thread and without a socket.
+    """
+    import httpx
+    import openai
+
+    choice = {"index": 0, "finish_reason": "stop", "message": {"content": "x"}, "delta": {"content": "x"}}
+    answer = {"id": "x", "object": "x", "created": 0, "model": "x", "choices": [choice]}
+    litellm.ModelResponseStream(choices=[choice])  # builds the class that other providers' chunks are read into
+    for stream, text in ((False, json.dumps(answer)), (True, f"data: {json.dumps(answer)}\n\n")):
+        canned = httpx.Response(200, text=text, headers={"content-type": "application/json"})
+        http = httpx.AsyncClient(transport=httpx.MockTransport(lambda _, canned=canned: canned))
+        async with openai.AsyncOpenAI(api_key="none", base_url="http://canned.invalid", http_client=http) as client:
+            messages = [{"role": "user", "content": "x"}]
+            with quiet_call(connect_s=1.0):
+                said = await litellm.acompletion(
+                    model="openai/x", messages=messages, client=client, stream=stream, max_retries=0, drop_params=True
+                )
+            if stream:
+                async for _ in said.completion_stream:
+                    pass
+
+
 @cache
 def _internal_flag() -> Any:
     try:
         return importlib.import_module("litellm._internal_context").is_internal_call
     except (ImportError, AttributeError):
-        return None
+        return ContextVar("unused", default=False)  # a version that has no such flag
 
 
 @contextlib.contextmanager
-def without_bookkeeping() -> Iterator[None]:
-    """Spare a call litellm's own cost and logging records, which nobody reads here."""
+def quiet_call(connect_s: float) -> Iterator[None]:
+    """Around whatever may send a request: it connects within `connect_s`, and litellm keeps no records of it.
+
+    Those would be its costs and its logs, which nobody reads here. Few of its providers take a limit for connecting.
+    """
     flag = _internal_flag()
-    if flag is None:  # a version that has no such flag
-        yield
-        return
-    token = flag.set(True)
+    internal, connecting = flag.set(True), _connect_s.set(connect_s)
     try:
         yield
     finally:
-        flag.reset(token)
+        _connect_s.reset(connecting)
+        flag.reset(internal)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from gateway.adapters.litellm_body import parameters
 from gateway.adapters.litellm_catalog import lookup
-from gateway.adapters.litellm_loading import close_http_clients, load_litellm, own_http_client, without_bookkeeping
+from gateway.adapters.litellm_loading import close_http_clients, load_litellm, own_http_client, quiet_call
 from gateway.adapters.litellm_stream import LitellmStream, limited, translated
 from gateway.adapters.openai_wire import priced, read_reply, usage_body
 from gateway.core.values import Price
 from gateway.errors import UpstreamError, UpstreamInvalidError
 from gateway.flows.ports import Call, Reply, ReplyStream
+
+_NEVER_S: Final = 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +71,8 @@ class LitellmUpstream:
             with translated(call, route.secrets):
                 await self.warm()
                 started_s = loop.time()
-                response = await self._send(call, route, stream=False)
+                with quiet_call(call.limits.connect_s):
+                    response = await self._send(call, route, stream=False)
         latency_s = loop.time() - started_s
         with translated(call, route.secrets):
             answer = _plain(response, call.arm.id)
@@ -89,17 +92,15 @@ class LitellmUpstream:
                 await self.warm()
         started_s = loop.time()
         async with limited(call, "first_token_s", call.limits.first_token_s, deadline_s):
-            with translated(call, route.secrets):
-                wrapper = await self._send(call, route, stream=True)
-            stream = LitellmStream(
-                call,
-                wrapper,
-                started_s=started_s,
-                deadline_s=deadline_s,
-                price=self._price(call, route),
-                secrets=route.secrets,
-            )
-            await stream.start()
+            with quiet_call(call.limits.connect_s):
+                with translated(call, route.secrets):
+                    wrapper = await self._send(call, route, stream=True)
+                price = self._price(call, route)
+                stream = LitellmStream(
+                    call, wrapper, started_s=started_s, deadline_s=deadline_s, price=price, secrets=route.secrets
+                )
+                # Still inside `quiet_call`: some of litellm's providers send their request with the first read only.
+                await stream.start()
         return stream
 
     async def close(self) -> None:
@@ -120,8 +121,6 @@ class LitellmUpstream:
         return entry.price if entry is not None else None
 
     async def _send(self, call: Call, route: Route, *, stream: bool) -> Any:
-        import httpx  # litellm brings it; before that it would cost every command its start-up time
-
         own_http_client(self._litellm)
         provider = self._provider(call, route)
         arguments: dict[str, object] = {
@@ -130,9 +129,8 @@ class LitellmUpstream:
             "model": route.model,
             "api_key": route.api_key,
             "api_base": route.api_base,
-            # Only the connection's limit: all others are kept by `limited`. It is part of the key under which litellm
-            # keeps clients, so it must not vary from call to call.
-            "timeout": httpx.Timeout(None, connect=call.limits.connect_s),
+            # All limits are kept by `limited` and `quiet_call`. litellm keeps a client for each value of this one.
+            "timeout": _NEVER_S,
             "max_retries": 0,
             "num_retries": 0,
             "drop_params": True,
@@ -144,8 +142,7 @@ class LitellmUpstream:
         if provider == "openai" and route.api_key is None and _is_foreign(route.api_base):
             # Else litellm would send OPENAI_API_KEY from the environment to a host that is not OpenAI's.
             arguments["api_key"] = "none"
-        with without_bookkeeping():
-            return await self._litellm.acompletion(**arguments)
+        return await self._litellm.acompletion(**arguments)
 
     def _provider(self, call: Call, route: Route) -> str:
         """litellm's name of the provider, found once for each arm."""

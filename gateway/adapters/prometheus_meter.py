@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.values import MutexValue, ValueClass
 
@@ -17,6 +19,7 @@ class PrometheusMeter:
     """Counts with bounded labels: arms, policies and modes come from the configuration, never from clients."""
 
     def __init__(self) -> None:
+        self._task_count: Callable[[], int] = lambda: 0
         self._registry = registry = CollectorRegistry()
         self._decisions = Counter("gateway_decisions", "Decisions made.", ["arm", "policy", "mode"], registry=registry)
         self._outcomes = Counter(
@@ -39,10 +42,17 @@ class PrometheusMeter:
         self._reward = Histogram(
             "gateway_reward", "Rewards as scored.", ["arm", "policy"], buckets=_REWARD, registry=registry
         )
+        self._tasks = Gauge(
+            "gateway_tasks", "Tasks alive in the event loop.", registry=registry, multiprocess_mode="livesum"
+        )
         self._overhead = Histogram(
             "gateway_overhead_seconds", "Time in the gateway before the upstream call.", buckets=_OVERHEAD_S,
             registry=registry,
         )  # fmt: skip
+
+    def watch_tasks(self, count: Callable[[], int]) -> None:
+        """Show the number of background tasks alive, asked for whenever the metrics are read."""
+        self._task_count = count
 
     def decided(self, decision: Decision) -> None:
         """A decision was made."""
@@ -75,6 +85,7 @@ class PrometheusMeter:
 
     def render(self) -> bytes:
         """Prometheus' text format, summed over the worker processes of this server."""
+        self._tasks.set(self._task_count())
         if ValueClass is MutexValue:
             return generate_latest(self._registry)
         registry = CollectorRegistry()

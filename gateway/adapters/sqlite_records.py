@@ -24,7 +24,8 @@ _log = structlog.get_logger(__name__)
 _SELECT = """SELECT decision, features, outcome, reward, state_policy, state_fingerprint, bucket, feedback, version
     FROM records """
 _BY_ID = _SELECT + "WHERE id = ?"
-_BY_COMPLETION = _SELECT + "WHERE completion_id = ? ORDER BY created_s DESC, seq DESC LIMIT 1"
+_OWN = " AND (? IS NULL OR tenant = ?)"
+_BY_COMPLETION = _SELECT + "WHERE completion_id = ?" + _OWN + " ORDER BY created_s DESC, seq DESC LIMIT 1"
 _RECENT = _SELECT + "WHERE policy = ? ORDER BY created_s DESC, seq DESC LIMIT ?"
 _INSERT = """INSERT INTO records (id, tenant, policy, created_s, decision, features) VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT (id) DO NOTHING"""
@@ -71,10 +72,11 @@ def apply_rating(connection: sqlite3.Connection, rating: Rating, now_s: float) -
     return True
 
 
-def find(connection: sqlite3.Connection, id: str) -> Record | None:
-    """By the decision's id, else the newest with this completion id."""
-    wanted = (codec.text(id),)
-    row = connection.execute(_BY_ID, wanted).fetchone() or connection.execute(_BY_COMPLETION, wanted).fetchone()
+def find(connection: sqlite3.Connection, id: str, tenant: str | None) -> Record | None:
+    """By the decision's id, else the newest with this completion id; only the tenant's own if one is given."""
+    wanted = (codec.text(id), tenant, tenant)
+    found = connection.execute(_BY_ID + _OWN, wanted).fetchone()
+    row = found or connection.execute(_BY_COMPLETION, wanted).fetchone()
     return None if row is None else _record(row)
 
 

@@ -88,9 +88,9 @@ class SqliteStore:
         now_s = self._clock.now()
         return await self._writer.run("rate", lambda connection: sqlite_records.apply_rating(connection, rating, now_s))
 
-    async def find(self, id: str) -> Record | None:
-        """The decision with this id, else the newest whose completion has it."""
-        return await self._reader.run("find", lambda connection: sqlite_records.find(connection, id))
+    async def find(self, id: str, tenant: str | None = None) -> Record | None:
+        """The decision with this id, else the newest whose completion has it; with a tenant, among its own."""
+        return await self._reader.run("find", lambda connection: sqlite_records.find(connection, id, tenant))
 
     async def recent(self, policy: str, limit: int) -> Sequence[Record]:
         """The newest decisions of a policy, newest first."""

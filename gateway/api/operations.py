@@ -8,7 +8,7 @@ from gateway.api.middleware import json_response
 from gateway.api.services import SERVICES
 
 
-async def healthz(request: web.Request) -> web.StreamResponse:
+async def healthz(_request: web.Request) -> web.StreamResponse:
     """The process is alive."""
     return json_response({"status": "ok"})
 

@@ -66,7 +66,7 @@ def chat_request(raw: bytes, headers: Mapping[str, str], *, tenant: str, request
     _check_shapes(body)
     options = body.get("stream_options")
     told = hints(body, headers)
-    limit = body.get("max_completion_tokens", body.get("max_tokens"))
+    limit = body["max_completion_tokens"] if body.get("max_completion_tokens") is not None else body.get("max_tokens")
     return ChatRequest(
         body=body,
         messages=messages,

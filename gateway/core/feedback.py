@@ -199,7 +199,7 @@ def _writable(text: str) -> str:
 def _refuse_unknown(given: Mapping[str, object], known: tuple[str, ...], prefix: str) -> None:
     for name in given:
         if name not in known:
-            near = get_close_matches(str(name), known, n=1)
+            near = get_close_matches(str(name)[:64], known, n=1)
             hint = f"did you mean {prefix}{near[0]}?" if near else f"known are {', '.join(known)}"
             field = f"{prefix}{_writable(str(name)[:64])}"
             raise RequestError(f"unknown field {field!r}: {hint}", param=field)

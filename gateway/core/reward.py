@@ -51,10 +51,11 @@ class Weights:
         largest = max(given.values())
         if largest <= 0.0:
             raise ValueError(f"at least one of the weights {', '.join(given)} must be positive")
-        # Divided by the largest first, so that huge weights cannot overflow their sum.
-        total = math.fsum(weight / largest for weight in given.values())
+        # A power of two changes no digit, and keeps huge weights from overflowing their sum.
+        scale = 2.0**-8 if largest > 1e300 else 1.0
+        total = math.fsum(weight * scale for weight in given.values())
         for name, weight in given.items():
-            object.__setattr__(self, name, weight / largest / total)
+            object.__setattr__(self, name, weight * scale / total)
 
     def of(self, part: str) -> float:
         """The weight of a part by its name, in [0, 1]."""

@@ -135,7 +135,10 @@ _JUDGES: Mapping[str, Judge] = {
     "json": _prose(lambda request, _, text: structure.json_validity(request.body, text)),
     "schema": _prose(lambda request, _, text: structure.schema_validity(request.body, text)),
     "tool_arguments": lambda request, completion, _: structure.tool_arguments(request.body, completion),
-    "language": _written(lambda request, _, text: language(request, text)),
+    # The keys of JSON are rarely in the language of the prompt.
+    "language": _written(
+        lambda request, _, text: None if structure.wants_json(request.body) else language(request, text)
+    ),
     "length": _written(
         lambda request, completion, text: length(text, completion.tokens_out, request.hints.output_length)
     ),

@@ -90,36 +90,40 @@ def parts(content: object) -> Iterator[tuple[str, Mapping[str, object]]]:
 def read(messages: object) -> Reading:
     """One pass over the messages of a chat: whatever they are, its cost is bounded and it never raises."""
     sample = entries(messages)
-    turns = 0
-    characters = images = audio = 0.0
+    characters = turns = listed = looked = 0
+    in_parts = images = audio = 0.0
     budget = MAX_PARTS_IN_ALL
     for message in sample:
         if not isinstance(message, dict | Mapping):
             continue
+        turns += message.get("role") in ("user", "assistant")
+        calls = message.get("tool_calls")
+        if calls:
+            characters += _argument_characters(calls)
         content = message.get("content")
         if isinstance(content, str):
             characters += len(content)
-        elif isinstance(content, list) and budget > 0:
+        elif isinstance(content, list):
+            listed += 1
+            if budget <= 0:
+                continue
+            looked += 1
             budget -= min(len(content), MAX_PARTS)
             weight = max(1.0, len(content) / MAX_PARTS)
             for kind, part in parts(content):
                 text = part.get("text")
-                characters += weight * len(text) if isinstance(text, str) else 0.0
+                in_parts += weight * len(text) if isinstance(text, str) else 0.0
                 images += weight * ("image" in kind)
                 audio += weight * ("audio" in kind)
-        calls = message.get("tool_calls")
-        if calls:
-            characters += _argument_characters(calls)
-        role = message.get("role")
-        turns += role in ("user", "assistant")
     grown = len(messages) / len(sample) if sample and isinstance(messages, Sequence) else 1.0
+    grown_parts = grown * listed / max(1, looked)
     latest = messages[-MAX_LATEST:] if isinstance(messages, Sequence) and grown > 1.0 else ()
     return Reading(
         user=_last_user_text([*sample, *latest]),
         system=_system_text(sample),
-        characters=round(characters * grown),
-        images=math.ceil(images * grown),
-        audio=math.ceil(audio * grown),
+        characters=round(characters * grown + in_parts * grown_parts),
+        images=math.ceil(images * grown_parts),
+        audio=math.ceil(audio * grown_parts),
         multi_turn=turns > 1,
     )
 

@@ -110,6 +110,36 @@ class Standing:
         return None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Run:
+    """One run of the demo: what was asked of whom, and what everything else would have earned."""
+
+    algorithm: str
+    seed: int
+    rows: Sequence[Row]
+    """One per question, in order."""
+    ledger: Ledger
+    drift_at: int | None
+    """The question from which on a model is worse; None in a calm world."""
+    seconds: float
+
+    @property
+    def standing(self) -> Standing:
+        """How it compares with the references."""
+        every = np.arange(len(self.rows))
+        asked = self.ledger.asked
+        return Standing(
+            earned=self.ledger.earned(self.rows),
+            fixed=asked[:, self.ledger.best_fixed],
+            oracle=asked[every, self.ledger.oracle],
+        )
+
+    @property
+    def recovered_after(self) -> int | None:
+        """See `Standing.recovery`; None without a drift as well."""
+        return None if self.drift_at is None else self.standing.recovery(self.drift_at)
+
+
 def ledger(
     profiles: Sequence[ModelProfile],
     questions: Sequence[Question],
@@ -136,16 +166,6 @@ def ledger(
         qualities=np.array([[result.quality for result in row] for row in found]),
         costs=np.array([[result.cost_usd for result in row] for row in found]),
         latencies=np.array([[result.latency_s for result in row] for row in found]),
-    )
-
-
-def standing(ledger: Ledger, rows: Sequence[Row]) -> Standing:
-    """Compare what was answered, one row per question in order, with the references."""
-    every = np.arange(len(ledger.tasks))
-    return Standing(
-        earned=ledger.earned(rows),
-        fixed=ledger.asked[:, ledger.best_fixed],
-        oracle=ledger.asked[every, ledger.oracle],
     )
 
 

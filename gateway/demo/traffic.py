@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import aiohttp
 import orjson
@@ -14,11 +15,15 @@ from gateway.demo.questions import Question, check
 STREAM_EVERY = 3
 """Every third request is streamed."""
 TIMEOUT_S = 60.0
+READY_S = 120.0
+"""How long a gateway may take until it can serve; it loads litellm first."""
+_POLL_S = 0.1
+_SHOWN_BYTES = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """What came of one request. An answer that never came has an `error`, no arm, and quality 0."""
+    """What came of one request. One that nobody answered has an `error`, no arm, and quality 0."""
 
     question_id: int
     task: str
@@ -31,7 +36,7 @@ class Row:
     quality: float = 0.0
     """Measured from the answer's text."""
     reward: float | None = None
-    """What the gateway made of it with our feedback; None if no feedback was given."""
+    """What the gateway makes of the answer now that it knows the quality; None where it was not told."""
     cost_usd: float = 0.0
     latency_s: float = 0.0
     """Until the last byte, as the client sees it."""
@@ -39,106 +44,134 @@ class Row:
 
 
 class AnswerError(Exception):
-    """The gateway did not answer as a client may expect."""
+    """The gateway did not answer as its clients may expect."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traffic:
     """Sends questions to a gateway, `concurrency` of them at a time."""
 
-    base_url: str
+    url: str
     """Where the gateway listens, without the `/v1`."""
     prices: Mapping[str, tuple[float, float]]
-    """USD per million tokens in and out, by model: what a client would read off its providers' price lists."""
+    """USD per million tokens in and out, by model: what clients read off their providers' price lists."""
     model: str = "auto"
     concurrency: int = 8
     feedback_share: float = 1.0
-    """Share of the answers that the gateway is told the measured quality of, evenly spread over the requests."""
+    """Share of the answers whose measured quality the gateway is told, spread evenly over the requests."""
 
-    async def drive(self, questions: Sequence[Question], seen: Callable[[Row], None] = lambda row: None) -> list[Row]:
-        """Ask all questions, in order; returns a row for each, in the same order. `seen` is called as rows come in."""
-        waiting, rows = iter(questions), []
+    async def drive(self, questions: Iterable[Question], seen: Callable[[Row], None] = lambda _: None) -> list[Row]:
+        """Ask all questions in order; returns their rows in the order of their ids. `seen` gets each as it comes in.
+
+        AnswerError if the gateway is not ready in time. Later trouble is noted in the row of the question concerned.
+        """
+        waiting = iter(questions)
+        rows: list[Row] = []
 
         async def client(session: aiohttp.ClientSession) -> None:
             for question in waiting:
-                row = await self._ask(session, question)
-                rows.append(row)
-                seen(row)
+                rows.append(await self._ask(session, question))
+                seen(rows[-1])
 
-        connections = aiohttp.TCPConnector(limit=self.concurrency)
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
-        async with (
-            aiohttp.ClientSession(self.base_url, connector=connections, timeout=timeout) as session,
-            asyncio.TaskGroup() as clients,
-        ):
-            for _ in range(self.concurrency):
-                clients.create_task(client(session))
+        async with aiohttp.ClientSession(self.url, timeout=timeout) as session:
+            await _wait_until_ready(session)
+            async with asyncio.TaskGroup() as clients:
+                for _ in range(self.concurrency):
+                    clients.create_task(client(session))
         return sorted(rows, key=lambda row: row.question_id)
 
     async def _ask(self, session: aiohttp.ClientSession, question: Question) -> Row:
-        streamed = question.id % STREAM_EVERY == STREAM_EVERY - 1
-        body = question.body(self.model)
-        if streamed:
-            body |= {"stream": True, "stream_options": {"include_usage": True}}
-        now = asyncio.get_running_loop().time
-        began = now()
-        try:
-            async with session.post("/v1/chat/completions", json=body) as response:
-                text, usage = _read(await response.read(), response.status, streamed=streamed)
-                headers = response.headers
-            latency_s = now() - began
-            arm = headers["x-gateway-model"]
-            quality = check(question, text)
-            reward = None
-            if self._rates(question):
-                reward = await _rate(session, headers["x-gateway-decision-id"], quality)
-        except (aiohttp.ClientError, TimeoutError, AnswerError) as error:
-            text = f"{type(error).__name__}: {error}"
-            return Row(
-                question_id=question.id, task=question.task, streamed=streamed, latency_s=now() - began, error=text
-            )
-        dollars_in, dollars_out = self.prices[arm]
-        return Row(
+        row = Row(
             question_id=question.id,
             task=question.task,
-            streamed=streamed,
+            streamed=question.id % STREAM_EVERY == STREAM_EVERY - 1,
+        )
+        try:
+            row, decision_id = await self._answered(session, question, row)
+            if self._rates(question):
+                row = replace(row, reward=await _rate(session, decision_id, row.quality))
+        except (aiohttp.ClientError, TimeoutError, AnswerError) as error:
+            return replace(row, error=f"{type(error).__name__}: {error}")
+        return row
+
+    async def _answered(self, session: aiohttp.ClientSession, question: Question, row: Row) -> tuple[Row, str]:
+        """The row with the answer in it, and the decision's id."""
+        body = question.body(self.model)
+        if row.streamed:
+            body |= {"stream": True, "stream_options": {"include_usage": True}}
+        clock = asyncio.get_running_loop().time
+        began_s = clock()
+        async with session.post("/v1/chat/completions", json=body) as response:
+            raw = await response.read()
+            latency_s = clock() - began_s
+        if response.status != 200:
+            raise AnswerError(f"status {response.status}: {raw[:_SHOWN_BYTES]!r}")
+        text, tokens_in, tokens_out = read_stream(raw) if row.streamed else read_whole(raw)
+        arm = response.headers["x-gateway-model"]
+        usd_in, usd_out = self.prices[arm]
+        answered = replace(
+            row,
             arm=arm,
-            mode=headers["x-gateway-mode"],
-            attempts=int(headers["x-gateway-attempts"]),
-            quality=quality,
-            reward=reward,
-            cost_usd=(usage[0] * dollars_in + usage[1] * dollars_out) / 1e6,
+            mode=response.headers["x-gateway-mode"],
+            attempts=int(response.headers["x-gateway-attempts"]),
+            quality=check(question, text),
+            cost_usd=(tokens_in * usd_in + tokens_out * usd_out) / 1e6,
             latency_s=latency_s,
         )
+        return answered, response.headers["x-gateway-decision-id"]
 
     def _rates(self, question: Question) -> bool:
-        share = self.feedback_share
-        return int((question.id + 1) * share) > int(question.id * share)
+        """Whether the gateway is told the quality of this answer."""
+        return int((question.id + 1) * self.feedback_share) > int(question.id * self.feedback_share)
+
+
+def read_whole(raw: bytes) -> tuple[str, int, int]:
+    """Text and token counts of a chat completion; AnswerError if it is none."""
+    try:
+        body = orjson.loads(raw)
+        return _read([(choice["message"], body.get("usage")) for choice in body["choices"]])
+    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+        raise AnswerError(f"not a chat completion ({error!r}): {raw[:_SHOWN_BYTES]!r}") from error
+
+
+def read_stream(raw: bytes) -> tuple[str, int, int]:
+    """Text and token counts of a streamed chat completion; AnswerError if it is none, or was cut off."""
+    lines = [line.removeprefix(b"data: ") for line in raw.split(b"\n") if line.startswith(b"data: ")]
+    if not lines or lines[-1] != b"[DONE]":
+        raise AnswerError(f"a stream that does not end with [DONE]: {raw[-_SHOWN_BYTES:]!r}")
+    try:
+        chunks = [orjson.loads(line) for line in lines[:-1]]
+        deltas = [(choice["delta"], None) for chunk in chunks for choice in chunk["choices"]]
+        return _read([*deltas, *(({}, chunk.get("usage")) for chunk in chunks)])
+    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+        raise AnswerError(f"not chunks of a chat completion ({error!r}): {raw[:_SHOWN_BYTES]!r}") from error
+
+
+def _read(parts: Sequence[tuple[Mapping[str, Any], Mapping[str, Any] | None]]) -> tuple[str, int, int]:
+    """What messages or deltas say together, and the last usage beside them."""
+    usage = [usage for _, usage in parts if usage is not None][-1:]
+    if not usage:
+        raise KeyError("usage")
+    text = "".join(message.get("content") or "" for message, _ in parts)
+    return text, int(usage[0]["prompt_tokens"]), int(usage[0]["completion_tokens"])
 
 
 async def _rate(session: aiohttp.ClientSession, decision_id: str, quality: float) -> float | None:
     async with session.post("/v1/feedback", json={"id": decision_id, "score": quality}) as response:
         raw = await response.read()
-        if response.status != 202:
-            raise AnswerError(f"feedback was answered with {response.status}: {raw[:200]!r}")
-        return orjson.loads(raw)["reward"]
+    if response.status != 202:
+        raise AnswerError(f"feedback got status {response.status}: {raw[:_SHOWN_BYTES]!r}")
+    value = orjson.loads(raw).get("reward")
+    return None if value is None else float(value)
 
 
-def _read(raw: bytes, status: int, *, streamed: bool) -> tuple[str, tuple[int, int]]:
-    if status != 200:
-        raise AnswerError(f"status {status}: {raw[:200]!r}")
-    pieces, usage = [], None
-    for part in _events(raw) if streamed else [orjson.loads(raw)]:
-        if "error" in part:
-            raise AnswerError(f"error in the stream: {part}")
-        pieces += [choice["delta" if streamed else "message"].get("content") or "" for choice in part["choices"]]
-        usage = part.get("usage") or usage
-    if usage is None:
-        raise AnswerError("no usage")
-    return "".join(pieces), (usage["prompt_tokens"], usage["completion_tokens"])
-
-
-def _events(raw: bytes) -> Iterator[dict]:
-    for line in raw.split(b"\n"):
-        if line.startswith(b"data: ") and line != b"data: [DONE]":
-            yield orjson.loads(line[6:])
+async def _wait_until_ready(session: aiohttp.ClientSession) -> None:
+    clock = asyncio.get_running_loop().time
+    deadline_s = clock() + READY_S
+    while clock() < deadline_s:
+        async with session.get("/readyz") as response:
+            if response.status == 200:
+                return
+        await asyncio.sleep(_POLL_S)
+    raise AnswerError(f"the gateway was not ready within {READY_S:g} s")

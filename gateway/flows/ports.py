@@ -180,13 +180,16 @@ class StateStore(Protocol):
         """Store a rating durably and revise the sums by exactly the change of the reward, in one atomic step.
 
         False, and nothing changed, if the record's version is no longer the rating's. NotFoundError if unknown.
-        ValueError, and nothing changed, for a reward outside [0, 1] or one without an outcome. Where the bucket that the
-        old reward was counted in has been dropped, its change is forgotten with it.
+        ValueError, and nothing changed, for a reward outside [0, 1] or one without an outcome. Where the bucket of the
+        old reward has been dropped, the change is forgotten with it.
         """
         ...
 
-    async def find(self, id: str) -> Record | None:
-        """The record of a decision, by its id, else the newest by the completion's own id; its reward is the current."""
+    async def find(self, id: str, tenant: str | None = None) -> Record | None:
+        """The record of a decision with its current reward, by its id, else the newest by the completion's own id.
+
+        With a tenant, only among its own: a provider may give the same completion id to two tenants.
+        """
         ...
 
     async def recent(self, policy: str, limit: int) -> Sequence[Record]:

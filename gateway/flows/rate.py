@@ -60,10 +60,10 @@ class Rate:
 
     async def _find(self, id: str, tenant: str) -> Record:
         waited_s = 0.0
-        while (record := await self.store.find(id)) is None and waited_s < _PATIENCE_S:
+        while (record := await self.store.find(id, tenant)) is None and waited_s < _PATIENCE_S:
             await asyncio.sleep(0.05)
             waited_s += 0.05
-        if record is None or record.decision.tenant != tenant:
+        if record is None:
             raise NotFoundError(f"There is no decision or completion '{id}'.", param="id", code="decision_not_found")
         if self.clock.now() - record.decision.created_s > self.ttl_s:
             raise GoneError(f"The decision '{id}' is older than {self.ttl_s:g} s; too late to rate it.", param="id")

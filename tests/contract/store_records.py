@@ -100,6 +100,18 @@ class RecordContract(StoreFixtures):
             await store.record(make_batch(id, decisions=(decision,), settled=(settled,)))
         assert (await found(store, "chatcmpl-1")).decision.id == "new"
 
+    async def test_a_tenant_finds_only_its_own(self, store: StateStore) -> None:
+        """Another tenant's newer record with the same completion id neither shows nor hides."""
+        for id, tenant, created_s in (("mine", "a", NOW_S + 1), ("theirs", "b", NOW_S + 2)):
+            decision = make_decision(id=id, tenant=tenant, created_s=created_s)
+            settled = make_settled(decision_id=id, completion_id="chatcmpl-1")
+            await store.record(make_batch(id, decisions=(decision,), settled=(settled,)))
+        mine = await store.find("chatcmpl-1", "a")
+        assert mine is not None
+        assert mine.decision.id == "mine"
+        assert await store.find("theirs", "a") is None
+        assert await store.find("chatcmpl-1", "c") is None
+
     @pytest.mark.parametrize("id", ["dec-2", "", "' OR 1=1 --", "dec-1\x00", "\ud800", "x" * 100_000])
     async def test_what_is_unknown_is_not_found(self, store: StateStore, id: str) -> None:
         """Whatever a client sends as an id, an unknown one is no error."""

@@ -14,7 +14,7 @@ from tests.neighbours.scripted_provider import USAGE, ScriptedTool
 TEXTS = {
     "plain": "Hello, world!",
     "scripts": "Grüße, 世界, שלום, 🌍👩‍👩‍👧 and e\u0301",
-    "lines": 'data: {"a": 1}\n\n\r\ndata: [DONE]\u2028\u2029\x0b\x1c end\t\\n "quoted" ',
+    "lines": 'data: {"a": 1}\n\n\r\ndata: [DONE]\u2028\u2029\x85\x0b\x1c end\t\\n "quoted" ',
     "spaces": "   leading, inner    and trailing   \n",
     "long": "0123456789" * 2_000,
 }
@@ -42,10 +42,11 @@ class AnswerContract(UpstreamFixtures):
         assert body["choices"][0]["message"]["content"] == text
         assert whole.completion.text == text
         for size in (1, 7, len(text)) if len(text) < 100 else (997,):
-            lane.script(pieces=cut_up(text, size))
-            streamed = await lane.stream()
-            assert streamed.text == text
-            assert streamed.completion.text == text
+            for escaped in (True, False):
+                lane.script(pieces=cut_up(text, size), escaped=escaped)
+                streamed = await lane.stream()
+                assert streamed.text == text
+                assert streamed.completion.text == text
 
     async def test_whole_and_streamed_say_the_same(self, lane: Lane) -> None:
         """What is learned from does not depend on how the client wanted its answer."""

@@ -45,7 +45,6 @@ BROKEN = {
     "truncated": (b'{"id": "x", "choices": [{"index": 0, "mess', "application/json"),
     "html": (b"<html><body>canary-excerpt 502</body></html>", "text/html"),
     "empty": (b"", "application/json"),
-    "number": (b"42", "application/json"),
     "no choices": (b'{"id": "x", "object": "chat.completion", "choices": []}', "application/json"),
 }
 streamed_or_not = pytest.mark.parametrize("streamed", [False, True])
@@ -173,6 +172,12 @@ class FaultContract(UpstreamFixtures):
         error = await self.fails(lane, streamed=streamed)
         assert (type(error), error.status, error.infrastructure) == (UpstreamInvalidError, 502, False)
         assert "canary-excerpt" not in error.message
+
+    @streamed_or_not
+    async def test_nonsense_in_a_200(self, lane: Lane, streamed: bool) -> None:
+        """Whatever a reply does to the code that reads it, the call fails like any other."""
+        lane.script(raw=b"42")
+        assert (await self.fails(lane, streamed=streamed)).status == 502
 
     async def test_an_error_object_in_a_200_keeps_its_status(self, lane: Lane) -> None:
         """Aggregators answer 200 with an error inside, as JSON or as the first event."""

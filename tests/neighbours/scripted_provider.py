@@ -45,6 +45,8 @@ class Script:
     """The stream's events, instead of those built here."""
     delay_s: float = 0.0
     """Wait before the headers."""
+    escaped: bool = True
+    """Write a stream's letters beyond ASCII as escapes; else as they are."""
     event_delay_s: float = 0.0
     """Wait before each event of a stream."""
     hang: bool = False
@@ -166,9 +168,12 @@ class ScriptedProvider:
             _drop(request)
             return web.Response()
         await asyncio.sleep(script.delay_s)
-        if script.raw is not None:
+        if script.raw is not None or script.status != 200:
             return web.Response(
-                body=script.raw, status=script.status, headers=script.headers, content_type=script.content_type
+                body=error_body("scripted") if script.raw is None else script.raw,
+                status=script.status,
+                headers=script.headers,
+                content_type=script.content_type,
             )
         if body.get("stream"):
             return await self._stream(request, script, body)
@@ -189,7 +194,8 @@ class ScriptedProvider:
             if sent == script.hold_after:
                 await self._released.wait()
             await asyncio.sleep(script.event_delay_s)
-            await response.write(f"data: {json.dumps(event)}\n\n".encode())
+            text = json.dumps(event, ensure_ascii=script.escaped)
+            await response.write(f"data: {text}\n\n".encode())
         self.finished_streams += 1
         if script.done:
             await response.write(b"data: [DONE]\n\n")

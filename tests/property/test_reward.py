@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from gateway.core.feedback import SIGNALS, implied_quality, merge, parse
-from gateway.core.reward import HourWeights, Preset, RewardSettings, Weights, definition, reward
+from gateway.core.reward import HourWeights, Preset, RewardSettings, Weights, reward
 from gateway.core.values import Feedback, OutcomeStatus
 from gateway.errors import ConflictError, RequestError
 from tests.builders import make_outcome
@@ -105,13 +105,11 @@ def test_a_better_rating_never_earns_less(
 
 @given(WEIGHTS, st.floats(1e-3, 1e3))
 def test_only_the_ratios_of_weights_matter(weights: Weights, factor: float) -> None:
-    """They sum to 1, and scaling all of them changes neither the weights nor the definition."""
+    """They sum to 1, and scaling all of them changes none."""
     names = ("quality", "cost", "latency", "satisfaction")
     assert abs(sum(weights.of(name) for name in names) - 1.0) < 1e-9
     scaled = Weights(**{name: weights.of(name) * factor for name in names})
     assert all(abs(scaled.of(name) - weights.of(name)) < 1e-9 for name in names)
-    same = RewardSettings(weights=Weights(**{name: weights.of(name) for name in names}))
-    assert definition(same) == definition(RewardSettings(weights=weights))
 
 
 @given(FEEDBACK)
@@ -149,12 +147,15 @@ VALUES = JSON | st.sampled_from(["up", "down", 0.5, 1, 5]) | st.dictionaries(st.
 @given(st.dictionaries(KEYS, VALUES, max_size=5))
 @settings(max_examples=300)
 def test_any_json_is_read_or_refused_by_name(body: dict[str, object]) -> None:
-    """Feedback is a finite score in [0, 1] and finite signals, or a 400 that names its field; nothing else comes out."""
+    """Feedback is a score in [0, 1] and bounded signals, or a 400 that names its field; nothing else comes out."""
+    refused: RequestError | None = None
+    feedback = Feedback()
     try:
         _, feedback, _ = parse({"id": "d1", **body})
     except RequestError as error:
-        assert error.status == 400
-        assert error.param
+        refused = error
+    if refused is not None:
+        assert (refused.status, bool(refused.param)) == (400, True)
         return
     assert feedback != Feedback()
     assert feedback.score is None or 0.0 <= feedback.score <= 1.0

@@ -20,8 +20,28 @@ JSON = st.recursive(
     max_leaves=20,
 )
 KEYWORDS = st.sampled_from(
-    ["type", "properties", "items", "required", "enum", "const", "anyOf", "allOf", "not", "$ref", "$defs", "pattern"]
-    + ["minimum", "maxLength", "uniqueItems", "additionalProperties", "multipleOf", "$id", "$schema", "contains"]
+    [
+        "type",
+        "properties",
+        "items",
+        "required",
+        "enum",
+        "const",
+        "anyOf",
+        "allOf",
+        "not",
+        "$ref",
+        "$defs",
+        "pattern",
+        "minimum",
+        "maxLength",
+        "uniqueItems",
+        "additionalProperties",
+        "multipleOf",
+        "$id",
+        "$schema",
+        "contains",
+    ]
 )
 WORDS = st.sampled_from(
     ["object", "string", "integer", "#", "#/$defs/a", "#/properties/a", "a", "^a+$", "(a+)+", "http://x"]

@@ -53,7 +53,7 @@ class LinearPosterior:
         with np.errstate(all="ignore"):
             # Eigenvalues instead of a plain inverse: rounding may leave a singular Gram matrix slightly negative, and
             # a Cholesky factor or a variance would then not exist. Clipped at 0, the inverse is at most 1 / ridge.
-            values, vectors = np.linalg.eigh(0.5 * gram + 0.5 * gram.transpose(0, 2, 1))
+            values, vectors = np.linalg.eigh(gram)
             precision = np.maximum(values, 0.0) + ridge
             inv = (vectors / precision[:, None, :]) @ vectors.transpose(0, 2, 1)
             theta = (inv @ (moment - centre * gram[:, :, bias])[:, :, None])[:, :, 0]
@@ -65,7 +65,7 @@ class LinearPosterior:
         """Mean reward at x, shape (d,), and its width sqrt(x' inv x), for all arms: two finite arrays of shape (K,)."""
         with np.errstate(all="ignore"):
             mean = self.centre + self.theta @ x
-            # fmax(0, .) also turns a NaN, from infinity minus infinity, into a number.
+            # Rounding may leave the square of a tiny width below 0; fmax also makes a number of infinity minus infinity.
             width = np.sqrt(np.fmax(0.0, (self.inv @ x) @ x))
         # In this order a mean that is not a number becomes the lowest and not the highest.
         return np.fmin(np.fmax(mean, -_LIMIT), _LIMIT), np.fmin(width, _LIMIT)
@@ -108,7 +108,7 @@ class LinUcb(Exploration):
 
     kind: Literal["linucb"] = "linucb"
     alpha: Annotated[float, Interval(ge=0.0, le=1000.0)] = 0.05
-    """Width of the confidence bound, in reward units per unit of x' inv x."""
+    """What a width sqrt(x' inv x) of 1 adds to a score, in reward units."""
     ridge: Annotated[float, Interval(gt=0.0, le=1e9)] = 1.0
     """Weight of the prior, in observations with unit features."""
     prior_mean: Annotated[float, Interval(ge=0.0, le=1.0)] | None = None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 _WHOLE = frozenset({"stop", "tool_calls", "function_call", "end_turn", "stop_sequence", "eos", "complete", "tool_use"})
 _CUT = frozenset({"length", "max_tokens", "max_output_tokens", "model_length"})
 _FILTERED = frozenset({"content_filter", "safety", "recitation", "prohibited_content", "blocklist", "refusal"})
 _FAILED = frozenset({"error", "malformed_function_call"})
-# strip() knows white space only; these are just as invisible.
-_INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\x00"
+# White space, and what is just as invisible.
+_BLANK = re.compile("[\\s\u200b\u200c\u200d\u2060\ufeff\x00]*\\Z")
 _DANGLING = (",", ";", "(", "[", "{")
 
 
@@ -25,7 +27,7 @@ def visible(text: str) -> str:
 
 def is_blank(text: str) -> bool:
     """Whether a reader would see nothing."""
-    return not text.strip().strip(_INVISIBLE).strip()
+    return _BLANK.match(text) is not None
 
 
 def is_filtered(reason: str | None) -> bool:

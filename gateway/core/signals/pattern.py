@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 _MAX_PATTERN = 400
+# Back references cost more than is counted here; the others mean something else in a Python to come, which warns.
+_ODD = re.compile(r"\\[1-9]|\[\^?\[|--|&&|~~|\|\|")
 _TOKEN = re.compile(
     r"(?P<escape>\\.)"
     r"|(?P<set>\[\^?\]?(?:\\.|[^\]\\])*\])"
@@ -49,7 +51,7 @@ class Effort:
 @lru_cache(maxsize=256)
 def effort(pattern: str) -> Effort | None:
     """The bound for `pattern`; None if it has none that is useful, is too long, or is no regular expression here."""
-    if len(pattern) > _MAX_PATTERN or re.search(r"\\[1-9]", pattern):
+    if len(pattern) > _MAX_PATTERN or _ODD.search(pattern):
         return None
     try:
         compiled = re.compile(pattern)

@@ -25,7 +25,8 @@ Rules = Mapping[str, object] | bool
 
 _MAX_NODES = 2_000
 _MAX_DEPTH = 40
-_STEPS = 2_500
+MAX_STEPS = 2_500
+"""Steps of one validation: about one rule applied to one value each, 7 microseconds."""
 _REGEX_STEPS_PER_STEP = 64
 _MAX_REGEX_STEPS = 50_000
 
@@ -43,13 +44,13 @@ class UnjudgeableError(Exception):
     """This schema is not valid, not supported, or too dear for this value: no verdict."""
 
 
-def satisfies(value: object, schema: object) -> bool | None:
+def satisfies(value: object, schema: object, *, steps: int = MAX_STEPS) -> bool | None:
     """Whether a parsed JSON value satisfies a JSON schema; None where that cannot be judged. Never raises.
 
     Formats are annotations and not checked, as the standard has it by default. References must point at a schema in
     the same document. A `pattern` whose search might take too long counts as matched.
     """
-    token = _allowance.set([_STEPS])
+    token = _allowance.set([steps])
     try:
         judge: Any = _Metered(_Rebuild().whole(schema), registry=Registry())
         return bool(judge.is_valid(value))

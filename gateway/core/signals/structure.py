@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 
-from gateway.core.signals.schema import satisfies
+from gateway.core.signals.schema import MAX_STEPS, satisfies
 from gateway.core.values import Completion, Json, ToolCall
 
 _MAX_TEXT = 262_144
 """Characters of JSON that are parsed; longer answers are not judged."""
 _MAX_VALIDATED = 65_536
 _MAX_CALLS = 16
+_MIN_STEPS = 250
 _FENCED_WORTH = 0.5
 """JSON inside a code fence: whoever calls json.loads on the answer fails, a patient reader does not."""
-
-_FENCE = re.compile(r"\A\s*```[ \t]*\w{0,16}[ \t]*\r?\n(.*?)\r?\n?[ \t]*```\s*\Z", re.DOTALL)
 
 
 class _InvalidError(Exception):
     """Not JSON."""
+
+
+def wants_json(body: Json) -> bool:
+    """Whether the answer is to be JSON, with or without a schema."""
+    return _format(body).get("type") in ("json_object", "json_schema")
 
 
 def json_validity(body: Json, text: str) -> float | None:
@@ -28,14 +31,13 @@ def json_validity(body: Json, text: str) -> float | None:
 
     With `response_format: {"type": "json_object"}` only an object counts.
     """
-    kind = _format(body).get("type")
-    if kind not in ("json_object", "json_schema") or len(text) > _MAX_TEXT:
+    if not wants_json(body) or len(text) > _MAX_TEXT:
         return None
     try:
         value, fenced = _found(text)
     except _InvalidError:
         return 0.0
-    if kind == "json_object" and not isinstance(value, dict):
+    if _format(body).get("type") == "json_object" and not isinstance(value, dict):
         return 0.0
     return _FENCED_WORTH if fenced else 1.0
 
@@ -68,23 +70,27 @@ def tool_arguments(body: Json, completion: Completion) -> float | None:
     if not calls:
         return 0.0 if _demanded(body) else None
     tools = dict(_tools(body))
-    return sum(_usable(call, tools) for call in calls) / len(calls)
+    # Many calls share the steps of one answer.
+    steps = max(MAX_STEPS // len(calls), _MIN_STEPS)
+    return sum(_usable(call, tools, steps) for call in calls) / len(calls)
 
 
-def _usable(call: ToolCall, tools: Mapping[str, object]) -> bool:
+def _usable(call: ToolCall, tools: Mapping[str, object], steps: int) -> bool:
     if call.name not in tools:
         return False
     parameters = tools[call.name]
-    if parameters is _FREE_TEXT:
+    if parameters is _FREE_TEXT or len(call.arguments) > _MAX_TEXT:
         return True
-    if len(call.arguments) > _MAX_VALIDATED:
-        return False
     try:
         # Several providers send nothing at all for a tool without parameters.
         arguments = _parsed(call.arguments or "{}")
     except _InvalidError:
         return False
-    return isinstance(arguments, dict) and (parameters is None or satisfies(arguments, parameters) is not False)
+    if not isinstance(arguments, dict):
+        return False
+    if parameters is None or len(call.arguments) > _MAX_VALIDATED:
+        return True
+    return satisfies(arguments, parameters, steps=steps) is not False
 
 
 _FREE_TEXT = object()
@@ -125,10 +131,21 @@ def _found(text: str) -> tuple[object, bool]:
     try:
         return _parsed(text), False
     except _InvalidError:
-        fence = _FENCE.match(text)
-        if fence is None:
+        fenced = _inside_fence(text)
+        if fenced is None:
             raise
-        return _parsed(fence[1]), True
+        return _parsed(fenced), True
+
+
+def _inside_fence(text: str) -> str | None:
+    """What stands between a code fence around the whole text; None if there is no such fence."""
+    text = text.strip()
+    if len(text) < 6 or not (text.startswith("```") and text.endswith("```")):
+        return None
+    inner = text[3:-3]
+    first, newline, rest = inner.partition("\n")
+    # The first line may name the language.
+    return rest if newline and (not first.strip() or first.strip().isalnum()) else inner
 
 
 def _parsed(text: str) -> object:

@@ -19,6 +19,12 @@ from tests.serving import serving
 class EndlessStream(FakeStream):
     """Says one thing and then nothing, for ever."""
 
+    left = asyncio.Event()
+
+    async def aclose(self) -> None:
+        await super().aclose()
+        self.left.set()
+
     async def __aiter__(self) -> AsyncIterator[bytes]:
         yield b"data: one\n\n"
         await asyncio.Event().wait()
@@ -51,8 +57,8 @@ async def test_a_client_that_leaves_midway_closes_the_upstream(tmp_path: Path) -
         assert b"data: one" in await reader.readuntil(b"data: one\n\n")
         writer.close()
         async with asyncio.timeout(5):
-            while not streams[0].closed:
-                await asyncio.sleep(0.01)
+            await streams[0].left.wait()
+        assert streams[0].closed
         await client.gateway.sync.flush()
         _, listing, _ = await client.send("GET", "/admin/decisions")
         assert [entry["outcome"]["status"] for entry in listing["decisions"]] == ["aborted"]

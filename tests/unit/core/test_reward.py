@@ -14,10 +14,8 @@ from gateway.core.reward import (
     PRESETS,
     HourWeights,
     Preset,
-    RewardFunction,
     RewardSettings,
     Weights,
-    definition,
     reward,
 )
 from gateway.core.values import Feedback, Outcome, OutcomeStatus, Reward
@@ -64,8 +62,8 @@ def test_balanced_is_the_default() -> None:
 def test_parts_are_reported_before_weighting() -> None:
     """An operator can see why a reward is what it is."""
     found = reward(outcome(), None, DEFAULT)
-    assert found == Reward(value=value(), parts=found.parts, source="scored") if found else False
     assert found is not None
+    assert found.source == "scored"
     assert found.parts == pytest.approx({"quality": 0.9, "cost": 0.8, "latency": 2.0 / 3.0})
 
 
@@ -250,7 +248,11 @@ def test_a_function_that_raises_is_a_value_error_with_the_reason() -> None:
 
 def test_a_function_cannot_change_what_is_reported() -> None:
     """It gets a copy of the parts."""
-    spoil: RewardFunction = lambda _, __, parts: float(dict.clear(parts) is None)  # type: ignore[arg-type]  # noqa: E731
+
+    def spoil(_: Outcome, __: Feedback | None, parts: Any) -> float:
+        parts.clear()
+        return 0.5
+
     found = reward(outcome(), None, RewardSettings(function="mine:f"), spoil)
     assert found is not None
     assert "quality" in found.parts
@@ -260,60 +262,3 @@ def test_a_configured_function_must_be_given() -> None:
     """Falling back to another reward would teach something else under the same name."""
     with pytest.raises(ValueError, match="mine:f was configured but not loaded"):
         reward(outcome(), None, RewardSettings(function="mine:f"))
-
-
-@pytest.mark.parametrize(
-    ("wrong", "words"),
-    [
-        (lambda: RewardSettings(preset="cost", weights=Weights(cost=1)), "not both"),
-        (lambda: RewardSettings(preset="cheap"), "one of balanced, quality, cost, latency"),
-        (lambda: RewardSettings(max_cost_usd=0.0), "max_cost_usd"),
-        (lambda: RewardSettings(max_cost_usd=math.inf), "max_cost_usd"),
-        (lambda: RewardSettings(max_latency_s=math.nan), "max_latency_s"),
-        (lambda: RewardSettings(quality_floor=1.1), "quality_floor"),
-        (lambda: RewardSettings(quality_floor=math.nan), "quality_floor"),
-        (lambda: RewardSettings(function="mine.f"), "package.module:name"),
-        (lambda: RewardSettings(function=":f"), "package.module:name"),
-        (lambda: RewardSettings(function="a b:f"), "package.module:name"),
-        (lambda: Weights(), "at least one"),
-        (lambda: Weights(quality=0.0, cost=0.0), "at least one"),
-        (lambda: Weights(quality=-1.0, cost=2.0), "quality"),
-        (lambda: Weights(cost=math.inf), "cost"),
-        (lambda: Weights(latency=math.nan), "latency"),
-        (lambda: HourWeights(from_hour=3, to_hour=3, preset="cost"), "0 and 24"),
-        (lambda: HourWeights(from_hour=24, to_hour=3, preset="cost"), "0 to 23"),
-        (lambda: HourWeights(from_hour=3, to_hour=4), "either"),
-        (lambda: HourWeights(from_hour=3, to_hour=4, preset="cost", weights=Weights(cost=1)), "either"),
-        (lambda: HourWeights(from_hour=3, to_hour=4, preset="cheap"), "one of balanced"),
-    ],
-)
-def test_settings_that_make_no_sense_are_refused(wrong: Any, words: str) -> None:
-    """At start-up, with what would be right, and not at the first reward."""
-    with pytest.raises(ValueError, match=words):
-        wrong()
-
-
-def test_equal_meaning_has_an_equal_definition() -> None:
-    """However it was written: sums learned before can be used on."""
-    assert definition(DEFAULT) == definition(RewardSettings(preset="balanced"))
-    assert definition(DEFAULT) == definition(RewardSettings(weights=Weights(quality=6, cost=3, latency=1)))
-    assert len(definition(DEFAULT)) == 16
-
-
-def test_different_meaning_has_a_different_definition() -> None:
-    """Every setting counts: sums learned under one of these say nothing about another."""
-    different = [
-        DEFAULT,
-        *(RewardSettings(preset=preset) for preset in ("quality", "cost", "latency")),
-        RewardSettings(max_cost_usd=0.06),
-        RewardSettings(max_latency_s=16.0),
-        RewardSettings(quality_floor=0.0),
-        RewardSettings(quality_floor=0.5),
-        RewardSettings(function="mine:f"),
-        RewardSettings(function="mine:g"),
-        RewardSettings(hours=(NIGHT,)),
-        RewardSettings(hours=(PEAK,)),
-        RewardSettings(hours=(NIGHT, PEAK)),
-        RewardSettings(hours=(PEAK, NIGHT)),
-    ]
-    assert len({definition(settings) for settings in different}) == len(different)

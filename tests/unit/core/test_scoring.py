@@ -130,6 +130,16 @@ def test_hints_switch_signals_on() -> None:
     assert wrong.signals["language"] == 0.0
 
 
+def test_the_language_of_json_is_not_judged() -> None:
+    """Keys and enumerations follow the schema, not the prompt."""
+    body = {"response_format": {"type": "json_object"}}
+    found = scored(
+        '{"text": "this is what they have been and that is how it was"}', body=body, hints=Hints(language="de")
+    )
+    assert "language" not in found.signals
+    assert found.quality == 1.0
+
+
 def test_weight_0_switches_a_signal_and_its_gate_off() -> None:
     """The rest is judged as if the signal did not exist."""
     found = scored("I'm sorry, but I can't help with that.", ScoringSettings(weights={"refusal": 0}))

@@ -98,6 +98,14 @@ def test_many_parts_are_sampled_and_extrapolated() -> None:
     assert reading.images == 5 * MAX_PARTS
 
 
+def test_parts_of_many_messages_are_extrapolated() -> None:
+    """Where the parts of all messages are too many, those of the first messages stand for the rest."""
+    content = [{"type": "text", "text": "abc"}, {"type": "image_url"}] * (MAX_PARTS // 2)
+    reading = read([user(content)] * 200)
+    assert reading.characters == 200 * 3 * MAX_PARTS // 2
+    assert reading.images == 200 * MAX_PARTS // 2
+
+
 class Counting(Sequence[object]):
     """A list that counts how often it is looked into."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ class FlakyStore:
         self.lose_reply = 0
         self.refuse = 0
 
-    def __getattr__(self, name: str) -> object:
+    def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
 
     async def record(self, batch: Batch) -> Sequence[str]:
@@ -80,18 +81,20 @@ async def test_a_failed_push_counts_once_in_the_end(tmp_path: Path, fault: str) 
 async def test_health_follows_the_store(tmp_path: Path) -> None:
     """A failed round makes the store degraded, the next good one heals it; `flush` raises, `tick` does not."""
     async with open_world(tmp_path, wrap=FlakyStore) as world:  # type: ignore[arg-type]
-        await world.sync.tick()
-        assert world.sync.healthy
+        seen: list[tuple[bool, int]] = []
+
+        async def tick() -> None:
+            await world.sync.tick()
+            seen.append((world.sync.healthy, world.sync.backlog))
+
+        await tick()
         await _answer(world)
         _flaky(world).fail_before = 2
-        await world.sync.tick()
-        assert not world.sync.healthy
-        assert world.sync.backlog == 2
+        await tick()
         with pytest.raises(StoreError):
             await world.sync.flush()
-        await world.sync.tick()
-        assert world.sync.healthy
-        assert world.sync.backlog == 0
+        await tick()
+        assert seen == [(True, 0), (False, 2), (True, 0)]
 
 
 async def test_a_poisoned_batch_does_not_hold_up_the_next(tmp_path: Path) -> None:
@@ -121,12 +124,13 @@ async def test_a_change_reaches_another_replica(tmp_path: Path) -> None:
 async def test_two_replicas_change_at_once(tmp_path: Path) -> None:
     """A replica that was overtaken starts over from the newer state: no change is lost, versions never fork."""
     async with open_world(tmp_path) as one, open_world(tmp_path) as two:
+
+        def to(percentage: float) -> Callable[[RolloutState], RolloutState]:
+            return lambda state: change(state, stage=None, percentage=percentage, now_s=1.0, by="test")
+
         for percentage in (10, 20, 30):
             for world in (one, two):
-                await world.sync.put_switch(
-                    "default",
-                    lambda state, p=percentage: change(state, stage=None, percentage=p, now_s=1.0, by="test"),
-                )
+                await world.sync.put_switch("default", to(percentage))
         stored = (await one.store.rollouts())["default"]
         assert (stored.version, stored.percentage) == (6, 30.0)
 

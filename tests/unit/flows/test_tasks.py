@@ -25,18 +25,19 @@ async def test_an_error_is_logged_and_does_not_escape() -> None:
 
 async def test_a_loop_outlives_its_errors() -> None:
     """One bad round does not stop the next."""
-    tasks, rounds = Tasks(), 0
+    tasks, rounds, third = Tasks(), 0, asyncio.Event()
 
     async def sometimes() -> None:
         nonlocal rounds
         rounds += 1
         if rounds == 1:
             raise ValueError("boom")
+        if rounds == 3:
+            third.set()
 
     with structlog.testing.capture_logs():
         tasks.every("sometimes", 0.001, sometimes)
-        while rounds < 3:
-            await asyncio.sleep(0.001)
+        await third.wait()
         await tasks.drain(1.0)
     assert len(tasks) == 0
 

@@ -16,6 +16,9 @@ RNG = np.random.default_rng(0)
 """Passed on and never asked: LinUCB's choice is deterministic."""
 
 
+ORDERS = [np.random.default_rng(seed).permutation(200) for seed in range(5)]
+
+
 def rows(n: int, d: int, seed: int) -> tuple[FloatArray, FloatArray]:
     """Feature vectors (n, d) with the bias in column 1, and rewards (n,)."""
     rng = np.random.default_rng(seed)
@@ -106,6 +109,16 @@ def test_a_tie_goes_to_the_least_pulled_then_to_all() -> None:
     assert snapshot.propose(x, np.array([3, 0]), RNG).probabilities.tolist() == [1.0, 0.0]
 
 
+def test_rounding_breaks_no_tie() -> None:
+    """The same observations added in another order are the same evidence, whatever the last bits say."""
+    xs, rewards = rows(200, 5, 7)
+    sums = [sum((observations(xs[i : i + 1], rewards[i : i + 1]) for i in order), zero(5)) for order in ORDERS]
+    x = rows(1, 5, 99)[0][0]
+    proposal = fit(LinUcb(), sums, bias=1).propose(x, np.arange(len(sums)), RNG)
+    assert len(set(proposal.scores)) > 1
+    np.testing.assert_allclose(proposal.probabilities, 1 / len(sums))
+
+
 def test_pulls_do_not_matter_without_a_tie() -> None:
     """A better score wins however often its arm was pulled."""
     good = with_pulls(observations(np.ones((5, 1)), np.full(5, 0.9)), 1000.0)
@@ -151,6 +164,14 @@ def test_a_slightly_negative_gram_matrix_is_read_as_singular() -> None:
     arm = ArmStatistics(gram=np.diag([10.0, -3e-6]), moment=np.zeros(2), tallies=Tallies())
     width = fit(LinUcb(ridge=1e-6), [arm]).posterior.judge(np.array([0.0, 1.0]))[1]
     np.testing.assert_allclose(width, [1e3], rtol=1e-6)
+
+
+def test_overwhelming_evidence_leaves_no_width() -> None:
+    """Where the true width is below rounding, its square may come out negative: it is read as 0, never as unknown."""
+    for seed in range(30):
+        v = np.random.default_rng(seed).normal(size=20)
+        arm = ArmStatistics(gram=1e18 * np.outer(v, v), moment=np.zeros(20), tallies=Tallies())
+        assert fit(LinUcb(), [arm]).posterior.judge(v)[1][0] < 1e-6
 
 
 def test_constant_features_estimate_the_mean() -> None:

@@ -37,7 +37,7 @@ def test_filters_are_recognised() -> None:
     assert not is_filtered(None)
 
 
-@pytest.mark.parametrize("text", ["", " \n\t\r ", "\u200b\ufeff", " \u200b \u2060\n", "\x00"])
+@pytest.mark.parametrize("text", ["", " \n\t\r ", "\u200b\ufeff", " \u200b \u2060 \u200b\n", "\x00"])
 def test_what_nobody_can_see_is_blank(text: str) -> None:
     """White space and invisible characters are no answer."""
     assert is_blank(text)

@@ -20,7 +20,7 @@ SAMPLES = {
     "pl": "Obieg wody opisuje, jak woda paruje i spada na ziemię. To jest proces, który nie ma końca, ale się zmienia.",
     "tr": "Su döngüsü, suyun nasıl buharlaştığını anlatır. Bu çok önemli bir süreç ve herkes için gerekli.",
     "id": "Siklus air menggambarkan bagaimana air menguap dari permukaan bumi dan jatuh sebagai hujan di laut.",
-    "vi": "Vòng tuần hoàn của nước mô tả cách nước bốc hơi và rơi xuống như mưa. Đây là một quá trình không có kết thúc.",
+    "vi": "Vòng tuần hoàn của nước mô tả cách nước bốc hơi và rơi xuống như mưa. Đây là một quá trình.",
     "ru": "Круговорот воды описывает, как вода испаряется с поверхности земли.",
     "uk": "Кругообіг води описує, як вода випаровується з поверхні землі.",
     "el": "Ο κύκλος του νερού περιγράφει πώς το νερό εξατμίζεται.",

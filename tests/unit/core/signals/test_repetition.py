@@ -7,8 +7,21 @@ import pytest
 
 from gateway.core.signals.repetition import repetition
 
-WORDS = tuple(
-    "water rises from the warm ocean and falls as rain or snow over hills where rivers carry it slowly home".split(" ")
+WORDS = (
+    "water",
+    "rises",
+    "from",
+    "the",
+    "warm",
+    "ocean",
+    "falls",
+    "as",
+    "rain",
+    "over",
+    "hills",
+    "rivers",
+    "go",
+    "home",
 )
 
 

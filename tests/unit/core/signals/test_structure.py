@@ -35,6 +35,10 @@ SCHEMA: dict[str, object] = {
         ("", 0.0),
         ("[1]", 0.0),
         ("3", 0.0),
+        ('```{"a": 1}```', 0.5),
+        ("```", 0.0),
+        ("``````", 0.0),
+        ("```\n" + " " * 200_000, 0.0),
         ("[" * 100_000, 0.0),
         ('{"a": ' + "9" * 10_000 + "}", 0.0),
     ],
@@ -128,6 +132,14 @@ def calling(*calls: tuple[str, str]) -> Completion:
 def test_a_call_can_be_carried_out_or_not(name: str, arguments: str, worth: float) -> None:
     """A known tool and a JSON object that fits its schema; a broken schema of the client's is let pass."""
     assert tool_arguments(TOOLS, calling((name, arguments))) == worth
+
+
+def test_long_arguments_are_judged_less_and_never_condemned() -> None:
+    """A tool that writes files gets long arguments: over 65,536 characters no schema, over 262,144 not even JSON."""
+    wrong, broken = json.dumps({"text": "x" * 100_000}), "x" * 300_000
+    assert tool_arguments(TOOLS, calling(("weather", wrong))) == 1.0
+    assert tool_arguments(TOOLS, calling(("weather", "x" * 100_000))) == 0.0
+    assert tool_arguments(TOOLS, calling(("weather", broken))) == 1.0
 
 
 def test_several_calls_are_averaged() -> None:

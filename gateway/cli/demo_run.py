@@ -1,0 +1,138 @@
+"""The demo's world in this process: providers, the gateway in front of them, and a run of traffic through it."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import signal
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from gateway.app import Gateway
+from gateway.demo.configuration import REWARD, configuration, degradation
+from gateway.demo.ledger import Run, ledger
+from gateway.demo.profiles import PROFILES, SCHOLAR, Degradation
+from gateway.demo.providers import SimulatedProvider
+from gateway.demo.questions import Question, by_prompt, draw_questions
+from gateway.demo.traffic import Row, Traffic
+from gateway.settings.schema import Settings
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to run."""
+
+    requests: int
+    seed: int
+    algorithm: str
+    drift: bool = False
+    feedback_share: float = 1.0
+
+    @property
+    def degradation(self) -> Degradation | None:
+        """The drift, if there is one."""
+        return degradation(self.requests) if self.drift else None
+
+
+@asynccontextmanager
+async def world(plan: Plan, questions: Sequence[Question]) -> AsyncIterator[str]:
+    """The providers and the gateway in front of them; yields the gateway's URL."""
+    async with AsyncExitStack() as open_doors:
+        folder = open_doors.enter_context(tempfile.TemporaryDirectory(prefix="gateway-demo-"))
+        key, registry, addresses = secrets.token_hex(16), by_prompt(questions), {}
+        for profile in PROFILES:
+            provider = SimulatedProvider(profile, registry, key=key, seed=plan.seed, degradation=plan.degradation)
+            await open_doors.enter_async_context(provider)
+            addresses[profile.id] = provider.base_url
+        document = configuration(addresses, key=key, algorithm=plan.algorithm, folder=Path(folder))
+        gateway = Gateway(Settings.model_validate(document), seed=plan.seed)
+        open_doors.push_async_callback(gateway.stop)
+        port = await gateway.start()
+        yield f"http://127.0.0.1:{port}"
+
+
+def traffic(url: str, *, model: str = "auto", feedback_share: float = 1.0) -> Traffic:
+    """The demo's clients in front of a gateway."""
+    prices = {profile.id: (profile.input_usd_per_million, profile.output_usd_per_million) for profile in PROFILES}
+    return Traffic(url=url, prices=prices, model=model, feedback_share=feedback_share)
+
+
+async def perform(plan: Plan, seen: Callable[[Row], None], then: Callable[[Run, str], None] | None = None) -> Run:
+    """One run. With `then` the gateway goes on serving: it gets the run and the URL, and SIGINT or SIGTERM ends it."""
+    questions = draw_questions(plan.requests, plan.seed)
+    async with world(plan, questions) as url:
+        began_s = time.monotonic()
+        rows = await traffic(url, feedback_share=plan.feedback_share).drive(questions, seen)
+        seconds = time.monotonic() - began_s
+        books = ledger(
+            PROFILES, questions, REWARD, seed=plan.seed, baseline=SCHOLAR.id, degradation=plan.degradation
+        )  # fmt: skip
+        run = Run(
+            algorithm=plan.algorithm,
+            seed=plan.seed,
+            rows=rows,
+            ledger=books,
+            drift_at=plan.degradation.from_question if plan.degradation else None,
+            seconds=seconds,
+        )
+        if then is not None:
+            then(run, url)
+            await _told_to_end()
+    return run
+
+
+async def _told_to_end() -> None:
+    over = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, over.set)
+    await over.wait()
+
+
+def run_here(work: Coroutine[Any, Any, T]) -> T:
+    """Run to the end in this process, on uvloop where it is installed, as the gateway does."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(work)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
+
+
+def perform_all(
+    plan: Plan, seeds: int | None, tell: Callable[[Mapping[str, Sequence[Run]], str | None], None], *, keep: bool
+) -> None:
+    """Run the plan, or `seeds` seeds of it and of Thompson without context, under a progress bar; then `tell`.
+
+    With `keep` the gateway is still there while and after `tell` has its URL.
+    """
+    plans = [plan]
+    if seeds is not None:
+        names = dict.fromkeys((plan.algorithm, "thompson"))
+        plans = [replace(plan, algorithm=name, seed=plan.seed + i) for name in names for i in range(seeds)]
+    runs: dict[str, list[Run]] = {}
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+
+        def told(run: Run, url: str) -> None:
+            progress.stop()
+            tell({run.algorithm: [run]}, url)
+
+        for each in plans:
+            label = f"{each.algorithm}, seed {each.seed}"
+            bar = progress.add_task(label, total=each.requests)
+            work = perform(each, lambda _, bar=bar: progress.advance(bar), told if keep else None)
+            runs.setdefault(each.algorithm, []).append(run_here(work))
+            progress.remove_task(bar)
+    if not keep:
+        tell(runs, None)
