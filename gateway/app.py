@@ -70,7 +70,8 @@ def arm_of(model: ModelSettings) -> Arm:
 
 def _policy(name: str, settings: PolicySettings, arms: dict[str, Arm]) -> Policy:
     describer = Describer(settings.features)
-    meaning = f"{definition(settings.reward)}|{settings.forgetting!r}".encode()
+    scored = sorted(settings.scoring.weights.items())
+    meaning = f"{definition(settings.reward)}|{settings.forgetting!r}|{scored!r}".encode()
     key = StateKey(
         policy=name, fingerprint=f"{describer.schema.fingerprint}+{blake2b(meaning, digest_size=6).hexdigest()}"
     )

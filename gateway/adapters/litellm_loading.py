@@ -21,6 +21,7 @@ _ENVIRONMENT: Final = {
 }
 
 
+_GEMINI: Final = "litellm.llms.vertex_ai.gemini.vertex_and_google_ai_studio_gemini"
 _LOCK: Final = threading.Lock()
 _connect_s: Final[ContextVar[float | None]] = ContextVar("connect_s", default=None)
 
@@ -89,7 +90,8 @@ def _tame_http() -> None:
 
 
 def _tame_reading() -> None:
-    """Have litellm's reader of events take for the end what is [DONE], not every answer in which the word occurs."""
+    """Have litellm take for the end of an answer only what is one."""
+    # Its reader of events drops every chunk in which the word [DONE] occurs.
     reader: Any = importlib.import_module("litellm.llms.base_llm.base_model_iterator").BaseModelResponseIterator
     handle = reader._handle_string_chunk
 
@@ -101,6 +103,17 @@ def _tame_reading() -> None:
         return handle(self, str_line)
 
     reader._handle_string_chunk = _handle_string_chunk
+    # It puts a finish reason of its own into every chunk of Gemini's that has none, so that any of them might be the last.
+    gemini: Any = importlib.import_module(_GEMINI).VertexGeminiConfig
+    create = gemini._create_streaming_choice
+
+    def _create_streaming_choice(chat_completion_message: Any, candidate: Any, *args: Any, **named: Any) -> Any:
+        choice = create(chat_completion_message, candidate, *args, **named)
+        if not candidate.get("finishReason"):
+            choice.finish_reason = None
+        return choice
+
+    gemini._create_streaming_choice = staticmethod(_create_streaming_choice)
 
 
 def _tamed(client: Any) -> Any:
@@ -150,6 +163,9 @@ async def close_http_clients(litellm: Any) -> None:
     if litellm.aclient_session is not None:
         await litellm.aclient_session.aclose()
         litellm.aclient_session = None
+    shared = vars(litellm).get("module_level_aclient")  # asking litellm for it would make it
+    if shared is not None:
+        await shared.close()
     await litellm.close_litellm_async_clients()
     litellm.in_memory_llm_clients_cache.flush_cache()
 

@@ -115,8 +115,7 @@ class LitellmStream:
         finally:
             if not whole:
                 await self.aclose()
-        if wants_usage(self._call.body):
-            self._ready.append(event(self._reading.usage_chunk()))
+        self._ready.extend(map(event, self._reading.ending(usage=wants_usage(self._call.body))))
         return None
 
     async def _read(self, within: float | None) -> Mapping[str, object] | None:

@@ -118,6 +118,8 @@ class Reading:
     _refusal: list[str] = field(default_factory=list)
     _tools: dict[int, _ToolParts] = field(default_factory=dict)
     _finish: dict[int, str | None] = field(default_factory=dict)
+    _held: dict[int, str] = field(default_factory=dict)
+    """Finish reasons that came together with content, and may prove premature: sent at the end only."""
     _first_s: float | None = None
 
     @property
@@ -132,15 +134,15 @@ class Reading:
 
     @property
     def awaits_only_usage(self) -> bool:
-        """Whether all the choices that were asked for are complete."""
+        """Whether all the choices that were asked for have surely ended."""
         asked = self.body.get("n")
-        return self.complete and len(self._finish) >= (asked if isinstance(asked, int) else 1)
+        return self.complete and not self._held and len(self._finish) >= (asked if isinstance(asked, int) else 1)
 
     def take(self, chunk: Json, now_s: float) -> dict[str, object] | None:
         """Read a chunk. Returns it as the client gets it, or None where it carried nothing but usage.
 
         The client's has the arm's id as model, one id and time of creation throughout, the role in each choice's
-        first delta, and no usage: that is sent once, at the end, by `usage_chunk`.
+        first delta, and no usage: that is sent once, by `ending`.
         """
         self._take_usage(chunk.get("usage"))
         self.id = self.id or str(chunk.get("id") or "")
@@ -151,10 +153,16 @@ class Reading:
         sent = {name: value for name, value in chunk.items() if name not in ("usage", "choices")}
         return {**sent, **self._head(), "choices": choices}
 
-    def usage_chunk(self) -> dict[str, object]:
-        """The chunk that ends a stream whose client asked for usage."""
-        usage = self.usage or estimate_usage(self.body, self._answer())
-        return {**self._head(), "choices": [], "usage": usage_body(self.raw_usage, usage)}
+    def ending(self, *, usage: bool) -> list[dict[str, object]]:
+        """The chunks that are still owed to the client at the end, that of the usage if it asked for it."""
+        owed = [
+            {**self._head(), "choices": [{"index": index, "delta": {}, "finish_reason": reason}]}
+            for index, reason in self._held.items()
+        ]
+        if usage:
+            used = self.usage or estimate_usage(self.body, self._answer())
+            owed.append({**self._head(), "choices": [], "usage": usage_body(self.raw_usage, used)})
+        return owed
 
     def completion(self, now_s: float) -> Completion:
         """What has been read so far, as if it ended now."""
@@ -203,16 +211,27 @@ class Reading:
         if index not in self._finish:
             delta["role"] = delta.get("role") or "assistant"
             self._finish[index] = None
-        if self._first_s is None and any(value for name, value in delta.items() if name != "role"):
+        carries = any(value for name, value in delta.items() if name != "role")
+        if self._first_s is None and carries:
             self._first_s = now_s
         if index == 0:
             self._take_delta(delta)
+        return {**choice, "index": index, "delta": delta, "finish_reason": self._finished(choice, index, carries)}
+
+    def _finished(self, choice: Json, index: int, carries: bool) -> str | None:
+        """Read a choice's finish reason. Returns it where the client may have it now: beside content it may be early."""
         reason = choice.get("finish_reason")
         if reason == "error":
             raise UpstreamInvalidError(f"Arm '{self.arm_id}' broke off its answer with an error.", arm_id=self.arm_id)
-        if isinstance(reason, str) and reason:
-            self._finish[index] = reason
-        return {**choice, "index": index, "delta": delta, "finish_reason": reason or None}
+        given = reason if isinstance(reason, str) and reason else None
+        if given is None and not carries:
+            return None
+        self._finish[index] = given
+        self._held.pop(index, None)
+        if given is not None and carries:
+            self._held[index] = given
+            return None
+        return given
 
     def _take_delta(self, delta: Json) -> None:
         for name, parts in (("content", self._text), ("refusal", self._refusal)):

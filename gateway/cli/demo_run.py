@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from gateway.app import Gateway
 from gateway.demo.configuration import REWARD, configuration, degradation
@@ -129,10 +129,13 @@ def perform_all(
             tell({run.algorithm: [run]}, url)
 
         for each in plans:
-            label = f"{each.algorithm}, seed {each.seed}"
-            bar = progress.add_task(label, total=each.requests)
-            work = perform(each, lambda _, bar=bar: progress.advance(bar), told if keep else None)
+            bar = progress.add_task(f"{each.algorithm}, seed {each.seed}", total=each.requests)
+            work = perform(each, _advance(progress, bar), told if keep else None)
             runs.setdefault(each.algorithm, []).append(run_here(work))
             progress.remove_task(bar)
     if not keep:
         tell(runs, None)
+
+
+def _advance(progress: Progress, bar: TaskID) -> Callable[[Row], None]:
+    return lambda _: progress.advance(bar)

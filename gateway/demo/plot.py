@@ -58,7 +58,7 @@ def _compose(figure: Figure, runs: Mapping[str, Sequence[Run]]) -> None:
         fontsize=15, fontweight="bold", color=INK,
     )  # fmt: skip
     tasks = sorted(set(first.ledger.tasks))
-    above, below = figure.subfigures(2, 1, height_ratios=(1.15, 1.0))
+    above, below = figure.subfigures(2, 1, height_ratios=(1.15, 1.0)).flat
     above.suptitle("Share of each model, by kind of task  (the dashed line: where the best model changes)"
                    if first.drift_at is not None else "Share of each model, by kind of task",
                    fontsize=11, color=INK)  # fmt: skip

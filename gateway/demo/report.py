@@ -147,7 +147,7 @@ def interval(values: Sequence[float]) -> dict[str, float | None]:
 
 
 def student(freedom: int) -> float:
-    """The 97.5 % quantile of Student's t: exact for 1 and 2 degrees of freedom, else within 1 % (Abramowitz, 26.7.5)."""
+    """The 97.5 % quantile of Student's t (Abramowitz and Stegun 26.7.5, within 1 %; exact below 3 degrees of freedom)."""
     if freedom <= 2:
         return {1: 12.706, 2: 4.303}[freedom]
     z = NormalDist().inv_cdf(0.975)

@@ -91,7 +91,7 @@ class Learn:
         if completion is not None and status == "answered":
             scored = score(request, completion, policy.scoring)
             signals, quality = scored.signals, scored.quality
-            if not completion.text.strip() and not completion.tool_calls and completion.refusal is None:
+            if scored.signals.get("nonempty") == 0.0:
                 status = "failed"  # An empty answer is the model's own failure, however cheap and quick.
         cost_usd = 0.0
         if completion is not None:

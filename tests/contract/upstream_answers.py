@@ -23,7 +23,7 @@ TIME = ScriptedTool(id="call_2", name="time", fragments=("{", "}"))
 TOOLS = [
     {"type": "function", "function": {"name": name, "parameters": {"type": "object"}}} for name in ("weather", "time")
 ]
-ASK_USAGE = {"stream_options": {"include_usage": True}}
+ASK_USAGE: dict[str, Any] = {"stream_options": {"include_usage": True}}
 
 
 def cut_up(text: str, size: int) -> tuple[str, ...]:
@@ -182,9 +182,21 @@ class AnswerContract(UpstreamFixtures):
         assert [found for found in finishes if found[1]] == [(0, "stop"), (1, "length")]
         assert (streamed.completion.text, streamed.completion.finish_reason) == ("a", "stop")
 
+    async def test_a_finish_reason_beside_content(self, lane: Lane) -> None:
+        """It may be premature, as some servers put it into every chunk: it is sent once, at the end."""
+        lane.script(events=[_chunk({"content": text}, "stop") for text in "abc"])
+        streamed = await lane.stream(**ASK_USAGE)
+        assert streamed.text == "abc"
+        reasons = [choice["finish_reason"] for chunk in streamed.chunks for choice in chunk["choices"]]
+        assert reasons == [None, None, None, "stop"]
+        assert streamed.completion.finish_reason == "stop"
+
     async def test_log_probabilities(self, lane: Lane) -> None:
         """They pass, with their empty fields."""
-        logprobs = {"content": [{"token": "a", "logprob": -0.5, "bytes": None, "top_logprobs": []}], "refusal": None}
+        logprobs: dict[str, Any] = {
+            "content": [{"token": "a", "logprob": -0.5, "bytes": None, "top_logprobs": []}],
+            "refusal": None,
+        }
         event: Any = _chunk({"content": "a"})
         event["choices"][0]["logprobs"] = logprobs
         lane.script(events=[event, _chunk({}, "stop")])
@@ -214,7 +226,7 @@ class RequestContract(UpstreamFixtures):
     @pytest.mark.parametrize("streamed", [False, True])
     async def test_unknown_fields_pass(self, lane: Lane, streamed: bool) -> None:
         """As an OpenAI-compatible gateway must: the provider may know what we do not."""
-        fields = {
+        fields: dict[str, Any] = {
             "top_k": 5,
             "min_p": 0.125,
             "chat_template_kwargs": {"enable_thinking": False},

@@ -59,7 +59,7 @@ class GatewayProcess:
     def workers(self) -> list[psutil.Process]:
         """The processes that hold the port."""
         found = [psutil.Process(self.pid), *psutil.Process(self.pid).children(recursive=True)]
-        return [p for p in found if any(c.status == psutil.CONN_LISTEN for c in p.net_connections("tcp"))]
+        return [process for process in found if _listens(process)]
 
     async def start(self) -> None:
         """Start and wait until it can serve, every worker of it."""
@@ -121,6 +121,12 @@ class GatewayProcess:
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
         return await asyncio.to_thread(self._process.wait, 30)
+
+
+def _listens(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return any(connection.status == psutil.CONN_LISTEN for connection in process.net_connections("tcp"))
+    return False
 
 
 @asynccontextmanager

@@ -65,7 +65,7 @@ class LinearPosterior:
         """Mean reward at x, shape (d,), and its width sqrt(x' inv x), for all arms: two finite arrays of shape (K,)."""
         with np.errstate(all="ignore"):
             mean = self.centre + self.theta @ x
-            # Rounding may leave the square of a tiny width below 0; fmax also makes a number of infinity minus infinity.
+            # Rounding may leave the square of a tiny width below 0. fmax also makes 0 of what is not a number.
             width = np.sqrt(np.fmax(0.0, (self.inv @ x) @ x))
         # In this order a mean that is not a number becomes the lowest and not the highest.
         return np.fmin(np.fmax(mean, -_LIMIT), _LIMIT), np.fmin(width, _LIMIT)

@@ -171,7 +171,7 @@ def test_overwhelming_evidence_leaves_no_width() -> None:
     for seed in range(30):
         v = np.random.default_rng(seed).normal(size=20)
         arm = ArmStatistics(gram=1e18 * np.outer(v, v), moment=np.zeros(20), tallies=Tallies())
-        assert fit(LinUcb(), [arm]).posterior.judge(v)[1][0] < 1e-6
+        assert fit(LinUcb(), [arm]).posterior.judge(v)[1][0] < 1e-3
 
 
 def test_constant_features_estimate_the_mean() -> None:
