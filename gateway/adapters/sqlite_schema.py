@@ -39,13 +39,14 @@ _VERSION_1 = (
     "CREATE INDEX records_by_policy ON records (policy, created_s)",
     "CREATE INDEX records_by_age ON records (created_s)",
     "CREATE INDEX records_by_completion ON records (completion_id) WHERE completion_id IS NOT NULL",
-    # Totals, never trimmed by age: only drop_buckets forgets.
+    # Totals, never trimmed by age: only drop_buckets forgets. `version` is the key's at the row's last change.
     """CREATE TABLE statistics (
         policy TEXT NOT NULL,
         fingerprint TEXT NOT NULL,
         arm TEXT NOT NULL,
         bucket INTEGER NOT NULL,
         sums BLOB NOT NULL,
+        version INTEGER NOT NULL,
         PRIMARY KEY (policy, fingerprint, arm, bucket)
     )""",
     # The counter that makes "has anything changed?" one small read.

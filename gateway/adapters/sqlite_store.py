@@ -97,7 +97,7 @@ class SqliteStore:
         return await self._reader.run("recent", lambda connection: sqlite_records.recent(connection, policy, limit))
 
     async def sums(self, key: StateKey, since: int) -> Sums | None:
-        """All totals of a key, or None if unchanged. Totals that cannot be read are put aside, logged, and left out."""
+        """See the port. Totals that cannot be read are put aside, logged, and left out."""
         reading = await self._reader.run("sums", lambda connection: sqlite_sums.read(connection, key, since))
         if reading.unreadable:
             put_aside = partial(sqlite_sums.put_aside, key=key, rows=reading.unreadable, now_s=self._clock.now())

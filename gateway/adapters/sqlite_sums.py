@@ -19,12 +19,15 @@ _log = structlog.get_logger(__name__)
 
 _SELECT = "SELECT sums FROM statistics WHERE policy = ? AND fingerprint = ? AND arm = ? AND bucket = ?"
 _DELETE = "DELETE FROM statistics WHERE policy = ? AND fingerprint = ? AND arm = ? AND bucket = ?"
-_UPSERT = """INSERT INTO statistics (policy, fingerprint, arm, bucket, sums) VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT (policy, fingerprint, arm, bucket) DO UPDATE SET sums = excluded.sums"""
+# The row's version is the one that `bump` gives the key at the end of the same transaction.
+_UPSERT = """INSERT INTO statistics (policy, fingerprint, arm, bucket, sums, version)
+    VALUES (?1, ?2, ?3, ?4, ?5,
+        1 + coalesce((SELECT version FROM states WHERE policy = ?1 AND fingerprint = ?2), 0))
+    ON CONFLICT (policy, fingerprint, arm, bucket) DO UPDATE SET sums = excluded.sums, version = excluded.version"""
 _BUMP = """INSERT INTO states (policy, fingerprint, version) VALUES (?, ?, 1)
     ON CONFLICT (policy, fingerprint) DO UPDATE SET version = version + 1"""
 _VERSION = "SELECT version FROM states WHERE policy = ? AND fingerprint = ?"
-_TOTALS = "SELECT arm, bucket, sums FROM statistics WHERE policy = ? AND fingerprint = ?"
+_TOTALS = "SELECT arm, bucket, sums FROM statistics WHERE policy = ? AND fingerprint = ? AND version > ?"
 _DROP = "DELETE FROM statistics WHERE policy = ? AND fingerprint = ? AND bucket < ?"
 _QUARANTINE = """INSERT INTO quarantine (policy, fingerprint, arm, bucket, sums, reason, found_s)
     VALUES (?, ?, ?, ?, ?, ?, ?)"""
@@ -69,20 +72,21 @@ def bump(connection: sqlite3.Connection, key: StateKey) -> None:
 
 
 def read(connection: sqlite3.Connection, key: StateKey, since: int) -> Reading:
-    """All totals of a key, unless its version is still `since`."""
+    """The totals of a key that changed after `since`; all of them for 0, or if the state was lost since."""
     row = connection.execute(_VERSION, (key.policy, key.fingerprint)).fetchone()
     version = 0 if row is None else int(row[0])
     if version == since:
         return Reading(sums=None)
+    whole = since <= 0 or version < since
     totals: dict[tuple[str, int], ArmStatistics] = {}
     unreadable: list[tuple[str, int]] = []
-    for arm_id, bucket, blob in connection.execute(_TOTALS, (key.policy, key.fingerprint)):
+    for arm_id, bucket, blob in connection.execute(_TOTALS, (key.policy, key.fingerprint, 0 if whole else since)):
         sums, _ = _decode(blob)
         if sums is None:
             unreadable.append((arm_id, bucket))
         else:
             totals[arm_id, bucket] = sums
-    return Reading(sums=Sums(version=version, totals=totals), unreadable=unreadable)
+    return Reading(sums=Sums(version=version, totals=totals, whole=whole), unreadable=unreadable)
 
 
 def put_aside(connection: sqlite3.Connection, key: StateKey, rows: list[tuple[str, int]], now_s: float) -> None:

@@ -21,6 +21,9 @@ async def chat(request: web.Request) -> web.StreamResponse:
         answer = await services.serve.chat(asked, request[ARRIVED])
     except ServingError as error:
         headers = _headers(error.decision, error.decision.order[0], error.decision.mode, error.attempts, None)
+        if error.attempts > 1:
+            # OpenAI's clients obey it: their own retries would multiply with ours.
+            headers["x-should-retry"] = "false"
         return error_response(error.cause, headers)
     headers = _headers(answer.decision, answer.arm_id, answer.mode, answer.attempts, answer.overhead_s)
     if isinstance(answer.result, Reply):

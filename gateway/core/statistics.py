@@ -120,6 +120,8 @@ def revision(x: FloatArray, old: float | None, new: float, *, rated: bool = Fals
     """
     if not (math.isfinite(new) and 0.0 <= new <= 1.0):
         raise ValueError(f"a reward must be a finite number in [0, 1], not {new!r}")
+    if old is not None and not (math.isfinite(old) and 0.0 <= old <= 1.0):
+        raise ValueError(f"the reward to be revised must be a finite number in [0, 1], not {old!r}")
     if not np.isfinite(x).all():
         raise ValueError("a feature vector must be finite")
     first = old is None

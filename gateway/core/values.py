@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
+from annotated_types import Interval
 
 FloatArray = npt.NDArray[np.float64]
 Json = Mapping[str, object]
@@ -36,7 +37,7 @@ class ColdStart:
     """Start a new arm from a fraction of a similar arm's evidence."""
 
     like: str
-    weight: float
+    weight: Annotated[float, Interval(ge=0.0, le=1.0)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,7 +47,10 @@ class Decide:
         choice, trouble = self._ask(policy, context, able, state)
         baseline = self._baseline(policy, able)
         mode = admit(state, policy.name, request.unit) if choice is not None else "baseline"
-        arm_id = policy.arms[choice.index].id if choice is not None and mode == "live" else baseline
+        arm_id = baseline
+        if choice is not None and mode == "live":
+            arm_id = policy.arms[choice.index].id
+            policy.learner.reserve(arm_id)
         return Decision(
             id=self.ids(),
             tenant=request.tenant,

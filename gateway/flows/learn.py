@@ -63,6 +63,8 @@ class Learn:
         outcome = self._outcome(policy, decision, request, ending)
         earned = reward_of(policy, outcome, None)
         taught = decision.mode != "pinned"
+        if decision.mode == "live":
+            policy.learner.release(decision.arm_id)
         bucket = self._teach(policy, decision, outcome, earned) if taught else 0
         key = policy.learner.key if taught else None
         self.sync.settled(Settled(outcome=outcome, reward=earned, key=key, bucket=bucket))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from gateway.core.choice import Choice, choose
 from gateway.core.forgetting import Forgetting
-from gateway.core.policies.base import Algorithm, IntArray
+from gateway.core.policies.base import Algorithm, IntArray, Snapshot
 from gateway.core.policies.transfer import with_transfer
 from gateway.core.statistics import ArmStatistics, Tallies, observations, zero
 from gateway.core.values import Arm, FloatArray
@@ -58,47 +59,66 @@ class Learner:
         self._rows: list[tuple[_Place, Observation]] = []
         self._unsent: dict[_Place, ArmStatistics] = {}
         self._sent: list[Delta] = []
-        self._pulls = np.zeros(len(self.arms))
+        self._settled = np.zeros(len(self.arms))
+        self._in_flight = np.zeros(len(self.arms))
         self._newest = 0
         self._inside = 0.0
         self._dirty = True
         self.refresh(0.0)
 
     def choose(self, x: FloatArray, eligible: IntArray, rng: np.random.Generator) -> Choice:
-        """Choose among the arms with these indices, by the current snapshot. Counts the pull at once."""
-        choice = choose(self._snapshot, self.algorithm.exploration, x, eligible, self._pulls, rng)
-        # In place, so that requests in flight count and a burst does not warm up one arm for ever.
-        self._pulls[choice.index] += 1.0
-        return choice
+        """Choose among the arms with these indices, by the current snapshot."""
+        tries = self._settled + self._in_flight
+        return choose(self._snapshot, self.algorithm.exploration, x, eligible, tries, rng)
+
+    def reserve(self, arm_id: str) -> None:
+        """A request goes to this arm: it counts at once, so that a burst does not warm up one arm for ever."""
+        self._in_flight[self._index[arm_id]] += 1.0
+
+    def release(self, arm_id: str) -> None:
+        """The request is settled: from now on it counts by what was observed of it."""
+        self._in_flight[self._index[arm_id]] -= 1.0
 
     def observe(self, observation: Observation, now_s: float) -> int:
-        """Take a row in; it counts from the next `refresh`. Returns the forgetting bucket it goes to."""
+        """Take a row in; rewards count from the next `refresh`. Returns the forgetting bucket it goes to."""
         bucket = max(self._newest, self.forgetting.bucket(self._coordinate(now_s)))
         if bucket != self._newest:
             self._newest, self._inside = bucket, 0.0
         self._inside += observation.tallies.pulls
+        self._settled[self._index[observation.arm_id]] += _tries(observation.tallies)
         self._rows.append(((observation.arm_id, bucket), observation))
         return bucket
 
     def refresh(self, now_s: float) -> None:
         """Fold new rows into deltas and, if anything changed, fit a new snapshot."""
+        work = self.prepare(now_s)
+        if work is not None:
+            self.adopt(work())
+
+    def prepare(self, now_s: float) -> Callable[[], Snapshot] | None:
+        """What there is to fit, as a function that touches nothing of the learner and may run in a thread."""
         self._fold()
-        if not self._dirty and not self.forgetting.active:
-            return
+        if not self._dirty:
+            return None
         effective = self._effective()
         self._locate(effective)
         coordinate = self._coordinate(now_s)
-        ids = [arm.id for arm in self.arms]
-        aged = self.forgetting.aged(effective, ids, self._dimension, coordinate)
-        self._snapshot = self.algorithm.fit(self.arms, with_transfer(self.arms, aged), self._bias)
-        pulls = np.zeros(len(self.arms))
+        settled = np.zeros(len(self.arms))
         for (arm_id, _), sums in effective.items():
             if arm_id in self._index:
-                # Failed calls count as tries: an arm that is down must not stay "new" for ever.
-                pulls[self._index[arm_id]] += sums.tallies.pulls + sums.tallies.failures
-        self._pulls = pulls
+                settled[self._index[arm_id]] += _tries(sums.tallies)
+        self._settled = settled
         self._dirty = False
+        return partial(self._fit, effective, coordinate)
+
+    def adopt(self, snapshot: Snapshot) -> None:
+        """Decide by this snapshot from now on."""
+        self._snapshot = snapshot
         self.generation += 1
+
+    def _fit(self, effective: Mapping[_Place, ArmStatistics], coordinate: float) -> Snapshot:
+        aged = self.forgetting.aged(effective, [arm.id for arm in self.arms], self._dimension, coordinate)
+        return self.algorithm.fit(self.arms, with_transfer(self.arms, aged), self._bias)
 
     def take(self) -> Sequence[Delta]:
         """Hand over what is not in the store yet; it goes on counting here until `pulled` confirms it."""
@@ -111,9 +131,12 @@ class Learner:
         self._unsent = {}
         return taken
 
-    def pulled(self, sums: Sums) -> None:
-        """Replace the totals by the store's, which by now include all that `take` handed over."""
-        self._totals = dict(sums.totals)
+    def pulled(self, sums: Sums, now_s: float) -> None:
+        """Take over the store's totals, which by now include all that `take` handed over."""
+        kept = {} if sums.whole else self._totals
+        oldest = self.forgetting.oldest(self._coordinate(now_s))
+        merged = {**kept, **sums.totals}
+        self._totals = {place: part for place, part in merged.items() if place[1] >= oldest}
         self._sent = []
         self.version = sums.version
         self._dirty = True
@@ -183,3 +206,8 @@ class Learner:
                 known = zero(sums.dimension)
             effective[place] = sums if known is None else known + sums
         return effective
+
+
+def _tries(tallies: Tallies) -> float:
+    """Failed calls count as tries: an arm that is down must not stay new for ever."""
+    return tallies.pulls + tallies.failures

@@ -154,6 +154,8 @@ class Sums:
 
     version: int
     totals: Mapping[tuple[str, int], ArmStatistics] = field(default_factory=dict)
+    whole: bool = True
+    """True: these are all there are. False: only those that changed; the others are as they were."""
 
 
 class StateStore(Protocol):
@@ -197,7 +199,10 @@ class StateStore(Protocol):
         ...
 
     async def sums(self, key: StateKey, since: int) -> Sums | None:
-        """All totals of a key, or None if its version is still `since` (0: never read)."""
+        """The totals of a key that changed after version `since`; all of them for 0, or where the state was lost.
+
+        None if its version is still `since`. Totals that were dropped are not named: who reads forgets them itself.
+        """
         ...
 
     async def drop_buckets(self, key: StateKey, before: int) -> None:

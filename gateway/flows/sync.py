@@ -158,7 +158,7 @@ class Sync:
         for learner in self._learners.values():
             sums = await self._store.sums(learner.key, learner.version)
             if sums is not None:
-                learner.pulled(sums)
+                learner.pulled(sums, self._clock.now())
 
     async def _pull_switches(self) -> None:
         for policy, state in (await self._store.rollouts()).items():

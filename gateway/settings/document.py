@@ -3,123 +3,98 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-import yaml
+from gateway.settings.overrides import override
+from gateway.settings.problems import Path, Problem, hidden, shown
+from gateway.settings.yaml_text import Yaml
 
-Path = tuple[str | int, ...]
-_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_PREFIX = "GATEWAY__"
+_REFERENCE = re.compile(r"\$(?P<escaped>\$\{)|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}|(?P<wrong>\$\{)")
+_SECRET_NAME = re.compile(r"(?i)key|token|secret|passw|credential|auth")
+_LAST = 10**9
 
 
 class Document:
-    """Data and where each piece of it stands. `problems` collects what is wrong before any schema is asked."""
+    """Data and where each piece of it stands. `problems` holds what is wrong before any schema is asked."""
 
-    def __init__(self, name: str, text: str, environment: Mapping[str, str]) -> None:
+    def __init__(self, name: str, read: Yaml, environment: Mapping[str, str]) -> None:
         self.name = name
-        self.problems: list[str] = []
-        self._lines: dict[Path, int] = {}
-        self._origins: dict[Path, str] = {}
+        self.problems: list[Problem] = []
+        self.unfilled: set[Path] = set()
+        """Where a reference could not be resolved: what is wrong there has been said."""
+        self.secrets: set[str] = set()
+        """Values of variables that sound like secrets."""
+        self._lines = read.lines
         self._environment = environment
-        self.data: object = None
-        try:
-            node = yaml.compose(text, Loader=yaml.SafeLoader)
-            self.data = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            where = f"{name}:{mark.line + 1}" if mark is not None else name
-            self.problems.append(f"{where}: not valid YAML: {getattr(error, 'problem', None) or error}")
-            return
-        if node is not None:
-            self._walk(node, ())
-        self._override()
-        self.data = self._fill(self.data, ())
+        self._filled: dict[Path, str] = {}
+        for line, path, text in read.problems:
+            where = name if line is None else f"{name}:{line}"
+            self.problems.append(Problem(where=where, order=line or 0, path=path, text=text))
+        overridden = override(read.data, environment)
+        self._origins = overridden.origins
+        for variable, text in overridden.problems:
+            self.problems.append(Problem(where=f"environment {variable}", order=_LAST, path=(), text=text))
+        self.data = self._fill(overridden.data, ())
 
-    def where(self, path: Path) -> str:
-        """`file:line` of the deepest part of `path` that stands in the file, or the variable it came from."""
+    def problem(self, path: Path, text: str) -> Problem:
+        """A problem at a place: `file:line` of the deepest part of it that is there, or the variable it came from."""
         for end in range(len(path), -1, -1):
             if path[:end] in self._origins:
-                return self._origins[path[:end]]
+                return Problem(where=self._origins[path[:end]], order=_LAST, path=path, text=text)
             if path[:end] in self._lines:
-                return f"{self.name}:{self._lines[path[:end]]}"
-        return self.name
+                line = self._lines[path[:end]]
+                return Problem(where=f"{self.name}:{line}", order=line, path=path, text=text)
+        return Problem(where=self.name, order=0, path=path, text=text)
 
     def has(self, path: Path) -> bool:
         """Whether the document holds something at `path`."""
         value = self.data
         for step in path:
-            if not _holds(value, step):
+            if isinstance(value, dict) and step in value:
+                value = value[step]
+            elif isinstance(value, list) and isinstance(step, int) and 0 <= step < len(value):
+                value = value[step]
+            else:
                 return False
-            value = value[step]  # type: ignore[index]  # `_holds` has just looked
         return True
 
-    def _walk(self, node: yaml.Node, path: Path) -> None:
-        self._lines.setdefault(path, node.start_mark.line + 1)
-        if isinstance(node, yaml.MappingNode):
-            seen: set[str] = set()
-            for key, value in node.value:
-                name = str(key.value)
-                line = key.start_mark.line + 1
-                if name in seen:
-                    self.problems.append(f"{self.name}:{line}: {dotted((*path, name))}: given twice")
-                seen.add(name)
-                self._lines[(*path, name)] = line
-                self._walk(value, (*path, name))
-        elif isinstance(node, yaml.SequenceNode):
-            for i, item in enumerate(node.value):
-                self._walk(item, (*path, i))
-
-    def _override(self) -> None:
-        for name in sorted(self._environment):
-            if name.startswith(_PREFIX):
-                path = tuple(int(s) if s.isdigit() else s.lower() for s in name[len(_PREFIX) :].split("__"))
-                self._set(name, path, self._environment[name])
-
-    def _set(self, name: str, path: Path, text: str) -> None:
-        if self.data is None:
-            self.data = {}
-        target: object = self.data
-        for step in path[:-1]:
-            if isinstance(target, dict):
-                target.setdefault(step, {})
-            if not _holds(target, step):
-                self.problems.append(f"environment {name}: there is no {dotted(path)} to override")
-                return
-            target = target[step]  # type: ignore[index]  # `_holds` has just looked
-        if not (isinstance(target, dict) or _holds(target, path[-1])):
-            self.problems.append(f"environment {name}: there is no {dotted(path)} to override")
-            return
-        try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError:
-            value = text
-        target[path[-1]] = value  # type: ignore[index]  # a mapping, or a list that holds the index
-        self._origins[path] = f"environment {name}"
+    def given(self, path: Path, value: object) -> str:
+        """The value for a message: never a secret, and with the variable that it came from."""
+        if hidden(path):
+            return "what is given (not shown)"
+        variable = self._filled.get(path)
+        if variable is None:
+            return shown(value)
+        if _SECRET_NAME.search(variable):
+            return f"what ${{{variable}}} holds (not shown)"
+        return f"{shown(value)} (from ${{{variable}}})"
 
     def _fill(self, value: object, path: Path) -> object:
         if isinstance(value, dict):
-            return {key: self._fill(item, (*path, str(key))) for key, item in value.items()}
+            return {key: self._fill(item, (*path, key)) for key, item in value.items()}
         if isinstance(value, list):
             return [self._fill(item, (*path, i)) for i, item in enumerate(value)]
         if not isinstance(value, str) or "${" not in value:
             return value
-        for missing in sorted(set(_REFERENCE.findall(value)) - set(self._environment)):
-            self.problems.append(
-                f"{self.where(path)}: {dotted(path)}: the environment variable {missing} is not set; "
-                f"set it, or take ${{{missing}}} out"
-            )
-        return _REFERENCE.sub(lambda match: self._environment.get(match[1], match[0]), value)
+        return _REFERENCE.sub(lambda match: self._resolved(match, path), value)
 
+    def _resolved(self, match: re.Match[str], path: Path) -> str:
+        name = match["name"]
+        if match["escaped"]:
+            return "${"
+        if name is None:
+            self._say(path, "holds '${' without a variable's name and '}'; write ${NAME}, or $${ for a plain '${'")
+        elif name not in self._environment:
+            self._say(path, f"the environment variable {name} is not set; set it, or take ${{{name}}} out")
+        elif not self._environment[name] and hidden(path):
+            self._say(path, f"the environment variable {name} is empty; give it a value")
+        else:
+            self._filled[path] = name
+            if _SECRET_NAME.search(name):
+                self.secrets.add(self._environment[name])
+            return self._environment[name]
+        return match[0]
 
-def dotted(path: Sequence[str | int]) -> str:
-    """`models[0].price` for ("models", 0, "price")."""
-    text = ""
-    for step in path:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
-    return text or "the configuration"
-
-
-def _holds(value: object, step: str | int) -> bool:
-    if isinstance(value, dict):
-        return step in value
-    return isinstance(value, list) and isinstance(step, int) and 0 <= step < len(value)
+    def _say(self, path: Path, text: str) -> None:
+        self.problems.append(self.problem(path, text))
+        self.unfilled.add(path)

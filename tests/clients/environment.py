@@ -1,7 +1,7 @@
 """The environment of the official clients: they cannot share the gateway's, since litellm pins openai below 3.
 
-    python = client_environment()
-    subprocess.run([python, "-m", "tests.clients.openai_suite", ...])
+python = client_environment()
+subprocess.run([python, "-m", "tests.clients.openai_suite", ...])
 """
 
 import fcntl

@@ -6,24 +6,21 @@ from typing import Any, TypeVar
 import openai
 
 from tests.clients.scripted import REFUSAL, RETRY_AFTER_S
-from tests.clients.world import SAY, World
+from tests.clients.world import SAY, World, caught_from
 
 E = TypeVar("E", bound=openai.APIError)
 
 
 def _raised(kind: type[E], call: Callable[[], Any]) -> E:
-    """The error of exactly this class that the call ends with, with a body of OpenAI's shape."""
-    try:
-        said = call()
-    except openai.APIError as error:
-        assert type(error) is kind, f"{type(error).__name__}, not {kind.__name__}: {error}"
-        if isinstance(error, openai.APIStatusError):
-            assert error.response.headers["content-type"].startswith("application/json")
-            assert set(error.response.json()) == {"error"}
-            assert set(error.response.json()["error"]) == {"message", "type", "param", "code"}
-            assert error.request_id
-        return error
-    raise AssertionError(f"no {kind.__name__}, but {said!r:.200}")
+    """The error of exactly this class that the call ends with; one with a status has a body of OpenAI's shape."""
+    caught = caught_from(call)
+    assert type(caught) is kind, f"{type(caught).__name__}, not {kind.__name__}: {caught!r:.300}"
+    if isinstance(caught, openai.APIStatusError):
+        assert caught.response.headers["content-type"].startswith("application/json")
+        assert set(caught.response.json()) == {"error"}
+        assert set(caught.response.json()["error"]) == {"message", "type", "param", "code"}
+        assert caught.request_id
+    return caught
 
 
 def _asking(client: openai.OpenAI, model: str, **given: Any) -> Callable[[], Any]:
@@ -53,7 +50,7 @@ def check_admin_is_not_for_clients(world: World) -> None:
 
 
 def check_unknown_model(world: World) -> None:
-    """404 model_not_found for a model that is not configured, asked or looked up, with the known ones in the message."""
+    """404 model_not_found for a model that is not configured, asked or looked up; the message names those that are."""
     error = _raised(openai.NotFoundError, _asking(world.client(), "gpt-none"))
     assert (error.status_code, error.code, error.param) == (404, "model_not_found", "model")
     assert "auto" in error.message
@@ -180,8 +177,8 @@ def check_stream_cut(world: World) -> None:
     texts: list[str] = []
 
     def read() -> None:
-        for chunk in world.client().chat.completions.create(model="cut", messages=SAY, stream=True):
-            texts.append(chunk.choices[0].delta.content or "")
+        stream = world.client().chat.completions.create(model="cut", messages=SAY, stream=True)
+        texts.extend(chunk.choices[0].delta.content or "" for chunk in stream)
 
     error = _raised(openai.APIError, read)
     assert error.code == "upstream_invalid_response"

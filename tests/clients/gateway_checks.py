@@ -1,8 +1,7 @@
-"""Checks with the official OpenAI client: models, headers, hints, sessions, unknown fields, feedback, and leaving early."""
+"""Checks with the official OpenAI client: models, headers, hints, sessions, unknown fields, leaving and feedback."""
 
 import asyncio
 import time
-
 from collections.abc import Mapping
 
 from tests.clients.scripted import RATED_ID, TEXT
@@ -60,7 +59,7 @@ def check_stream_headers(world: World) -> None:
     """A stream has the same headers, before its first byte, and those that keep a proxy from holding it back."""
     create = world.client().chat.completions.with_streaming_response.create
     with create(model="held-headers", messages=SAY, stream=True) as raw:  # the provider keeps back all but the role
-        _assert_named(raw.headers, "default", "held-headers", "pinned")
+        _assert_named(raw.headers, "single", "held-headers", "pinned")
         assert raw.headers["x-request-id"]
         assert raw.headers["content-type"].startswith("text/event-stream")
         assert raw.headers["cache-control"] == "no-cache"
@@ -112,11 +111,15 @@ def check_sessions_by_cache_key(world: World) -> None:
 def check_unknown_fields(world: World) -> None:
     """Fields that the gateway does not know are passed on, those of `extra_body` and OpenAI's newest alike."""
     world.client().chat.completions.create(
-        model="plain", messages=SAY, seed=7, verbosity="low", extra_body={"top_k": 40, "vendor_option": {"deep": [1]}}
+        model="plain",
+        messages=SAY,
+        seed=7,
+        safety_identifier="s-1",
+        extra_body={"top_k": 40, "vendor_option": {"deep": [1]}},
     )
     body = world.received("plain")[-1]["body"]
     assert (body["top_k"], body["vendor_option"]) == (40, {"deep": [1]})
-    assert (body["seed"], body["verbosity"]) == (7, "low")
+    assert (body["seed"], body["safety_identifier"]) == (7, "s-1")
 
 
 def check_keys_stay_here(world: World) -> None:

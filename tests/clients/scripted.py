@@ -1,4 +1,4 @@
-"""What the scripted provider says, model by model: known to the test that scripts it and to the checks that expect it."""
+"""What the scripted provider says: known to the test that scripts it and to the checks that expect it."""
 
 PIECES = ("Grüße", ", ", "東京", " 🎉", "\n\n", "data: no event", " – end.")
 TEXT = "".join(PIECES)

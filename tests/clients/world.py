@@ -1,7 +1,8 @@
-"""What every check works with: the gateway's addresses, clients towards it, and a look at what the provider received."""
+"""What every check works with: clients towards the gateway, and a look at what the provider received."""
 
 import json
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,3 +62,12 @@ class World:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(request, timeout=TIMEOUT_S) as response:
             return response.status, json.loads(response.read())
+
+
+def caught_from(call: Callable[[], Any]) -> openai.OpenAIError:
+    """The client's error that the call ends with."""
+    try:
+        said = call()
+    except openai.OpenAIError as error:
+        return error
+    raise AssertionError(f"no error, but {said!r:.300}")

@@ -12,6 +12,7 @@ import re
 import subprocess
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,9 @@ from tests.neighbours.scripted_provider import Script, ScriptedProvider, Scripte
 KEY, ADMIN_KEY = "client-key", "admin-key"
 LIMIT_S = 120.0
 SUITE = sorted((ROOT / "tests" / "clients").glob("*_checks.py"))
-NAMES = [name for file in SUITE for name in re.findall(r"^(?:async )?def check_(\w+)\(", file.read_text(), re.MULTILINE)]
+NAMES = [
+    name for file in SUITE for name in re.findall(r"^(?:async )?def check_(\w+)\(", file.read_text(), re.MULTILINE)
+]
 """Read and not imported: the checks need a newer client than there is in this environment."""
 
 Results = Mapping[str, Mapping[str, Any]]
@@ -81,11 +84,13 @@ def _failures() -> dict[str, Script]:
 
 def _scripts() -> dict[str, Script]:
     plain = Script(pieces=PIECES)
-    tools = [ScriptedTool(id=id, name=name, fragments=fragments) for id, name, fragments in CALLS]
+    calls = [ScriptedTool(id=id, name=name, fragments=fragments) for id, name, fragments in CALLS]
+    tools = Script(pieces=(), tools=calls, finish_reason="tool_calls")
     return {
         "plain": plain,
         "org/other": plain,
-        "tools": Script(pieces=(), tools=tools, interleaved=True, finish_reason="tool_calls"),
+        "tools": tools,
+        "tools-in-turns": replace(tools, interleaved=True),
         "json": Script(pieces=PERSON),
         "long": Script(pieces=PERSON[:-1], finish_reason="length"),
         "held": Script(pieces=PIECES, hold_after=4),

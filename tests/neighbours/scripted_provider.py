@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import TracebackType
@@ -52,7 +54,7 @@ class Script:
     hang: bool = False
     """Never send even the headers."""
     reset: bool = False
-    """Close the connection in place of any reply."""
+    """Break the connection off (RST) in place of any reply."""
     stall_after: int | None = None
     """Fall silent for ever after so many events of a stream; the connection stays open."""
     cut_after: int | None = None
@@ -165,7 +167,7 @@ class ScriptedProvider:
         if script.hang:
             await asyncio.Event().wait()
         if script.reset:
-            _drop(request)
+            _reset(request)
             return web.Response()
         await asyncio.sleep(script.delay_s)
         if script.raw is not None or script.status != 200:
@@ -220,6 +222,12 @@ def _drop(request: web.Request) -> None:
     """Close the socket without the end that the framing promised; what was written before is still delivered."""
     assert request.transport is not None
     request.transport.close()
+
+
+def _reset(request: web.Request) -> None:
+    assert request.transport is not None
+    request.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    request.transport.abort()
 
 
 def error_body(message: str, *, kind: str = "api_error", code: str | None = None, param: str | None = None) -> bytes:

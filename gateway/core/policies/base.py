@@ -23,7 +23,7 @@ class Proposal:
     probabilities: FloatArray
     """Probability of each arm, summing to 1, before the floor and the warm-up are mixed in."""
     scores: FloatArray
-    """Finite score of each arm in reward units; it orders the fallbacks."""
+    """Finite score of each arm; it orders the fallbacks. In reward units where the algorithm learns, else shares."""
 
 
 class Snapshot(Protocol):

@@ -58,7 +58,7 @@ def test_sums_are_the_same_in_every_stage() -> None:
         if seed % 7 == 0:
             store.add(list(learner.take()))
             _close(learner.statistics()["small"], expected)
-            learner.pulled(store.sums())
+            learner.pulled(store.sums(), 0.0)
         _close(learner.statistics()["small"], expected)
 
 
@@ -74,7 +74,7 @@ def test_two_replicas_read_the_same_totals() -> None:
     for replica in replicas:
         store.add(list(replica.take()))
     for replica in replicas:
-        replica.pulled(store.sums())
+        replica.pulled(store.sums(), 0.0)
     for arm_id in ("small", "large"):
         _close(replicas[0].statistics()[arm_id], replicas[1].statistics()[arm_id])
     assert sum(t.pulls for t in replicas[0].tallies().values()) == 40.0
@@ -91,13 +91,54 @@ def test_a_lost_delta_stops_counting() -> None:
 
 
 def test_a_burst_warms_up_every_arm() -> None:
-    """Choices count at once: without any reward back yet, forced first pulls still spread over the arms."""
+    """Requests in flight count at once, also across a refresh: forced first pulls spread although no reward is back."""
     learner, describer = make_learner()
     x = np.zeros(describer.schema.dimension)
     x[describer.schema.bias] = 1.0
     rng = np.random.default_rng(3)
-    chosen = [learner.choose(x, np.array([0, 1]), rng).index for _ in range(10)]
+    chosen = []
+    for i in range(10):
+        chosen.append(learner.choose(x, np.array([0, 1]), rng).index)
+        learner.reserve(("small", "large")[chosen[-1]])
+        if i % 3 == 0:
+            learner.observe(_observation(describer.schema.dimension, i, reward=None), 0.0)
+            learner.observe(
+                Observation(arm_id="small", x=x, reward=None, tallies=Tallies(pulls=-1.0)), 0.0
+            )  # together nothing, but enough to be refreshed
+            learner.refresh(0.0)
     assert sorted(chosen) == [0] * 5 + [1] * 5
+
+
+def test_a_settled_request_is_counted_once() -> None:
+    """Between reserve, release and observe the number of tries is 1 throughout, then 1 for good."""
+    learner, describer = make_learner()
+    counts = [float((learner._settled + learner._in_flight).sum())]
+    for step in (
+        lambda: learner.reserve("small"),
+        lambda: learner.release("small"),
+        lambda: learner.observe(_observation(describer.schema.dimension, 1), 0.0),
+        lambda: learner.refresh(0.0),
+    ):
+        step()
+        counts.append(float((learner._settled + learner._in_flight).sum()))
+    assert counts == [0.0, 1.0, 0.0, 1.0, 1.0]
+
+
+def test_changed_totals_are_merged_and_old_ones_forgotten() -> None:
+    """A partial read replaces only what it names; buckets past their time go although nobody names them."""
+    learner, describer = make_learner(forgetting=Forgetting(half_life_s=80.0))
+    d = describer.schema.dimension
+
+    def part(pulls: float) -> ArmStatistics:
+        return ArmStatistics(gram=np.zeros((d, d)), moment=np.zeros(d), tallies=Tallies(pulls=pulls))
+
+    learner.pulled(Sums(version=1, totals={("small", 0): part(1), ("small", 50): part(2), ("large", 50): part(4)}), 500)
+    learner.pulled(Sums(version=2, totals={("small", 50): part(3)}, whole=False), 500.0)
+    assert (learner.tallies()["small"].pulls, learner.tallies()["large"].pulls) == (4.0, 4.0)
+    learner.pulled(Sums(version=3, totals={}, whole=False), 1000.0)
+    assert (learner.tallies()["small"].pulls, learner.tallies()["large"].pulls) == (3.0, 4.0)
+    learner.pulled(Sums(version=1, totals={}), 1000.0)
+    assert (learner.tallies()["small"].pulls, learner.tallies()["large"].pulls) == (0.0, 0.0)
 
 
 def _request_learner() -> tuple[Learner, int]:
@@ -114,7 +155,7 @@ def test_requests_move_the_forgetting_clock() -> None:
         buckets.append(learner.observe(_observation(d, seed), now_s=0.0))
         if seed % 4 == 0:
             store.add(list(learner.take()))
-            learner.pulled(store.sums())
+            learner.pulled(store.sums(), 0.0)
             learner.refresh(0.0)
     assert buckets == [i // 10 for i in range(45)]
 

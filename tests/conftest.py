@@ -1,0 +1,14 @@
+"""What holds for every test."""
+
+from __future__ import annotations
+
+import os
+
+# Before numpy is imported: with more threads, small matrix products of parallel processes slow each other down.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # noqa: TID251 # told to the library, not read by us
+
+from hypothesis import settings
+
+# A shared machine is not a clock: examples are judged by what they return, never by how long they took.
+settings.register_profile("gateway", deadline=None)
+settings.load_profile("gateway")
