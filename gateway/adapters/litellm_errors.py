@@ -105,7 +105,8 @@ def translate(
     status = facts.status or facts.claimed
     given = f" ({status})" if status else ""
     if kind in ("rejected", *_SPECIAL):
-        why = reason or clean(facts.text, secrets) or "no reason given"
+        # Without a response litellm itself refused, and its text says why; with one its text may quote the address.
+        why = reason or (clean(facts.text, secrets) if facts.status is None else "") or "no reason given"
         code = {"context_length": "context_length_exceeded", "content_policy": "content_policy_violation"}.get(kind)
         kept = status if status in (400, 413, 415, 422) and kind == "rejected" else 400
         message = f"The provider of arm '{arm_id}' refused the request: {why}"
@@ -160,7 +161,7 @@ def _facts(error: BaseException) -> _Facts:
     real = next((r for r, known in zip(responses, names, strict=True) if "HTTPStatusError" in known), None)
     bodies = [_error_object(link) for link in (*chain, real)]
     body = next((found for found in bodies if found), {})
-    reason, param = body.get("message"), body.get("param")
+    reason, param = body.get("message") or body.get("detail"), body.get("param")
     code, claims = body.get("code"), [getattr(link, "status_code", None) for link in chain]
     headers = [getattr(r, "headers", None) for r in (real, *responses)]
     headers += [getattr(link, name, None) for link in chain for name in ("litellm_response_headers", "headers")]

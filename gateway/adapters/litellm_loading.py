@@ -118,7 +118,7 @@ def _tame_reading() -> None:
 
 def _tamed(client: Any) -> Any:
     # httpx takes only `Authorization` off a request that is sent on to another host, not `x-api-key`.
-    pass
+    client.follow_redirects = False
     client.event_hooks["request"].append(_limit_connecting)
     client.event_hooks["response"].append(_split_at_line_feeds)
     return client

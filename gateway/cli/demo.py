@@ -25,7 +25,7 @@ class Given(TypedDict):
     seed: int
     seeds: int | None
     algorithm: str
-    drift: bool
+    drift: str | None
     feedback_share: float
     plot: Path | None
     keep: bool
@@ -45,7 +45,14 @@ class Given(TypedDict):
 @click.option(
     "--algorithm", type=click.Choice(["linucb", "thompson", "contextual_thompson"]), default="linucb", show_default=True
 )
-@click.option("--drift", is_flag=True, help="Halfway through, the best model loses most of its skill.")
+@click.option(
+    "--drift",
+    is_flag=False,
+    flag_value="scholar",
+    default=None,
+    type=click.Choice(["swift", "coder", "scholar"]),
+    help="Halfway through, this model loses most of its skills; without a name the most able one, scholar.",
+)
 @click.option(
     "--feedback-share",
     type=click.FloatRange(0, 1),
@@ -92,7 +99,7 @@ def demo(**given: Unpack[Given]) -> None:
 
 def _name(plan: Plan, seeds: int | None) -> str:
     which = f"seed-{plan.seed}" if seeds is None else f"{seeds}-seeds"
-    return f"demo-{plan.algorithm}{'-drift' if plan.drift else ''}-{which}.png"
+    return f"demo-{plan.algorithm}{f'-drift-{plan.drift}' if plan.drift else ''}-{which}.png"
 
 
 def _tell(runs: Mapping[str, Sequence[Run]], plot: Path, *, as_json: bool, url: str | None) -> None:

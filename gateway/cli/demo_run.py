@@ -35,13 +35,14 @@ class Plan:
     requests: int
     seed: int
     algorithm: str
-    drift: bool = False
+    drift: str | None = None
+    """The model that is to become worse halfway."""
     feedback_share: float = 1.0
 
     @property
     def degradation(self) -> Degradation | None:
         """The drift, if there is one."""
-        return degradation(self.requests) if self.drift else None
+        return degradation(self.requests, self.drift) if self.drift else None
 
 
 @asynccontextmanager
@@ -82,7 +83,7 @@ async def perform(plan: Plan, seen: Callable[[Row], None], then: Callable[[Run, 
             seed=plan.seed,
             rows=rows,
             ledger=books,
-            drift_at=plan.degradation.from_question if plan.degradation else None,
+            drift=plan.degradation,
             seconds=seconds,
         )
         if then is not None:

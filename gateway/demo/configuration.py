@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from gateway.core.reward import RewardSettings
-from gateway.demo.profiles import CODER, PROFILES, SCHOLAR, Degradation
+from gateway.demo.profiles import PROFILES, SCHOLAR, Degradation
 
 POLICY = "default"
 ALGORITHMS: Mapping[str, Mapping[str, object]] = MappingProxyType(
@@ -26,12 +26,12 @@ HALF_LIFE_REQUESTS = 400
 """One setting for the calm world and the drifting one: who runs a gateway does not know which of them is to come."""
 
 SKILL_FACTOR = 0.3
-"""What a drift leaves of the best model's skills."""
+"""What a drift leaves of a model's skills."""
 
 
-def degradation(requests: int) -> Degradation:
-    """The drift: halfway through, the model that is the best fixed choice until then loses most of its skill."""
-    return Degradation(model_id=CODER.id, from_question=requests // 2, skill_factor=SKILL_FACTOR)
+def degradation(requests: int, model: str = SCHOLAR.id) -> Degradation:
+    """The drift: halfway through, one model loses most of its skills, unless told otherwise the most able one."""
+    return Degradation(model_id=model, from_question=requests // 2, skill_factor=SKILL_FACTOR)
 
 
 def configuration(addresses: Mapping[str, str], *, key: str, algorithm: str, folder: Path) -> dict[str, object]:

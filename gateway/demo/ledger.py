@@ -119,8 +119,8 @@ class Run:
     rows: Sequence[Row]
     """One per question, in order."""
     ledger: Ledger
-    drift_at: int | None
-    """The question from which on a model is worse; None in a calm world."""
+    drift: Degradation | None
+    """Which model is worse, and from which question on; None in a calm world."""
     seconds: float
 
     @property
@@ -137,7 +137,7 @@ class Run:
     @property
     def recovered_after(self) -> int | None:
         """See `Standing.recovery`; None without a drift as well."""
-        return None if self.drift_at is None else self.standing.recovery(self.drift_at)
+        return None if self.drift is None else self.standing.recovery(self.drift.from_question)
 
 
 def ledger(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -52,15 +52,15 @@ def _compose(figure: Figure, runs: Mapping[str, Sequence[Run]]) -> None:
     name, shown = next(iter(runs.items()))
     first = shown[0]
     seeds = f"seed {first.seed}" if len(shown) == 1 else f"mean of {len(shown)} seeds"
-    drift = "" if first.drift_at is None else ", one model degrades halfway"
+    drift = "" if first.drift is None else f", {first.drift.model_id} gets worse halfway"
     figure.suptitle(
         f"{NAMES[name]} learns which model to ask: {len(first.rows):,} requests, {seeds}{drift}",
         fontsize=15, fontweight="bold", color=INK,
     )  # fmt: skip
     tasks = sorted(set(first.ledger.tasks))
-    above, below = figure.subfigures(2, 1, height_ratios=(1.15, 1.0)).flat
+    above, below = cast("Sequence[Figure]", figure.subfigures(2, 1, height_ratios=(1.15, 1.0)))
     above.suptitle("Share of each model, by kind of task  (the dashed line: where the best model changes)"
-                   if first.drift_at is not None else "Share of each model, by kind of task",
+                   if first.drift is not None else "Share of each model, by kind of task",
                    fontsize=11, color=INK)  # fmt: skip
     grid = above.subplots(2, -(-len(tasks) // 2), sharex=True, sharey=True, squeeze=False)
     for place, axes in enumerate(grid.flat):
@@ -133,8 +133,8 @@ def _regret(axes: Axes, runs: Mapping[str, Sequence[Run]]) -> None:
 
 
 def _mark_drift(axes: Axes, run: Run) -> None:
-    if run.drift_at is not None:
-        axes.axvline(run.drift_at, color=INK, linewidth=1.1, linestyle=(0, (4, 3)))
+    if run.drift is not None:
+        axes.axvline(run.drift.from_question, color=INK, linewidth=1.1, linestyle=(0, (4, 3)))
 
 
 def _plain(axes: Axes) -> None:

@@ -8,6 +8,7 @@ from statistics import NormalDist, fmean, stdev
 from typing import Any
 
 import numpy as np
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -37,7 +38,7 @@ def summary(run: Run) -> Report:
         "algorithm": run.algorithm,
         "seed": run.seed,
         "requests": len(rows),
-        "drift_at": run.drift_at,
+        "drift": _drift(run),
         "seconds": round(run.seconds, 3),
         "latency_s": fmean(row.latency_s for row in rows),
         "streamed": sum(row.streamed for row in rows),
@@ -89,9 +90,16 @@ def _choice(run: Run, chosen: IntArray, places: IntArray, model: int) -> Report:
 
 
 def _phase(run: Run, places: IntArray) -> str | None:
-    if run.drift_at is None:
+    if run.drift is None:
         return None
-    return "after" if places[0] >= run.drift_at else "before"
+    return "after" if places[0] >= run.drift.from_question else "before"
+
+
+def _drift(run: Run) -> Report | None:
+    if run.drift is None:
+        return None
+    drift = run.drift
+    return {"model": drift.model_id, "from_request": drift.from_question, "skill_factor": drift.skill_factor}
 
 
 def _reference(run: Run, columns: IntArray) -> dict[str, float]:
@@ -114,7 +122,7 @@ def summary_of_seeds(runs: Mapping[str, Sequence[Run]]) -> Report:
     return {
         "seeds": [run.seed for run in first],
         "requests": len(first[0].rows),
-        "drift_at": first[0].drift_at,
+        "drift": _drift(first[0]),
         "seconds": round(sum(run.seconds for some in runs.values() for run in some), 3),
         "errors": sum(row.error is not None for some in runs.values() for run in some for row in run.rows),
         "best_fixed": {
@@ -147,7 +155,7 @@ def interval(values: Sequence[float]) -> dict[str, float | None]:
 
 
 def student(freedom: int) -> float:
-    """The 97.5 % quantile of Student's t (Abramowitz and Stegun 26.7.5, within 1 %; exact below 3 degrees of freedom)."""
+    """The 97.5 % quantile of Student's t, within 1 % (Abramowitz and Stegun 26.7.5, for 1 and 2 the exact values)."""
     if freedom <= 2:
         return {1: 12.706, 2: 4.303}[freedom]
     z = NormalDist().inv_cdf(0.975)
@@ -161,7 +169,10 @@ def student(freedom: int) -> float:
 
 def show(report: Report, console: Console) -> None:
     """The tables of one run and what they come to."""
-    phases = {"before": "until the drift", "after": "after the drift", None: "who answered what"}
+    drift = report["drift"]
+    phases: dict[str | None, str] = {None: "who answered what"}
+    if drift is not None:
+        phases = {"before": "until the drift", "after": f"after the drift: {drift['model']} is worse"}
     for phase in dict.fromkeys(choice["phase"] for choice in report["choices"]):
         table = _table(phases[phase], "task", "model", "share", "last ¼", "quality", "reward", "$/1000", "ms")
         last = None
@@ -181,7 +192,7 @@ def show(report: Report, console: Console) -> None:
             )
             last = choice["task"]
         console.print(table)
-    console.print("● earns most on this kind of task; last ¼: share in the last quarter of these requests", style="dim")
+    console.print("●: earns most on this task; last ¼: share in the last quarter of these requests", style="dim")
     console.print(_totals(report))
     for sentence in _sentences(report):
         console.print(sentence)
@@ -212,7 +223,7 @@ def _sentences(report: Report) -> list[str]:
         f"{_percent(report['captured'])} of the oracle's gain over {best}, "
         f"{_percent(report['captured_last_quarter'])} in the last quarter.",
     ]
-    if report["drift_at"] is not None:
+    if report["drift"] is not None:
         after = report["recovered_after"]
         back = f"after {after} requests" if after is not None else "not before the end"
         said.append(f"Back at {RECOVERED:.0%} of it after the drift (over {WINDOW} requests): {back}.")
@@ -222,7 +233,8 @@ def _sentences(report: Report) -> list[str]:
 def show_seeds(report: Report, console: Console) -> None:
     """The table over seeds."""
     count = len(report["seeds"])
-    what = f"{count} seeds of {report['requests']} requests{', with drift' if report['drift_at'] is not None else ''}"
+    drift = f", {report['drift']['model']} worse halfway" if report["drift"] else ""
+    what = f"{count} seeds of {report['requests']} requests{drift}"
     table = _table(f"{what}: mean [95 % interval]", "choice", "reward", "gain captured", "in the last ¼", "back after")
     table.add_row(f"best fixed: {', '.join(report['best_fixed']['models'])}", _spread(report["best_fixed"]["reward"]))
     for name, found in report["algorithms"].items():
@@ -240,9 +252,11 @@ def show_seeds(report: Report, console: Console) -> None:
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False
+    )
     for column in columns:
-        table.add_column(column, justify="left" if column in ("task", "model", "choice") else "right")
+        table.add_column(column, justify="left" if column in ("task", "model", "choice") else "right", no_wrap=True)
     return table
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gateway.errors import ConfigurationError
-
 _PROVIDERS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "OPENAI_API_KEY": (("gpt-4o-mini", "openai/gpt-4o-mini"), ("gpt-4o", "openai/gpt-4o")),
     "ANTHROPIC_API_KEY": (
@@ -24,17 +22,19 @@ _PROVIDERS: Mapping[str, tuple[tuple[str, str], ...]] = {
 
 
 def discover(environment: Mapping[str, str]) -> dict[str, object]:
-    """A configuration of one policy over every model whose key is set; ConfigurationError if there is none."""
-    models = [
-        {"id": id, "model": model, "api_key": f"${{{variable}}}"}
-        for variable, offered in _PROVIDERS.items()
-        if environment.get(variable)
-        for id, model in offered
-    ]
+    """A configuration of one policy over every model whose key is set; empty if there is none."""
+    models: list[object] = []
+    ids: list[str] = []
+    for variable, offered in _PROVIDERS.items():
+        if environment.get(variable):
+            ids += [id for id, _ in offered]
+            models += [{"id": id, "model": model, "api_key": f"${{{variable}}}"} for id, model in offered]
     if not models:
-        wanted = ", ".join(_PROVIDERS)
-        raise ConfigurationError(
-            [f"no configuration file was given and no provider key is set; give --config FILE or set one of {wanted}"]
-        )
-    ids = [model["id"] for model in models]
+        return {}
     return {"models": models, "policies": {"default": {"models": ids, "baseline": ids[0]}}}
+
+
+def no_keys() -> str:
+    """What to do when there is nothing to discover."""
+    wanted = ", ".join(_PROVIDERS)
+    return f"no configuration file was given and no provider key is set; give --config FILE, or set one of {wanted}"

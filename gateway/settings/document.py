@@ -12,6 +12,7 @@ from gateway.settings.yaml_text import Yaml
 _REFERENCE = re.compile(r"\$(?P<escaped>\$\{)|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}|(?P<wrong>\$\{)")
 _SECRET_NAME = re.compile(r"(?i)key|token|secret|passw|credential|auth")
 _LAST = 10**9
+_ABSENT = object()
 
 
 class Document:
@@ -21,7 +22,7 @@ class Document:
         self.name = name
         self.problems: list[Problem] = []
         self.unfilled: set[Path] = set()
-        """Where a reference could not be resolved: what is wrong there has been said."""
+        """Where a reference or an override could not be read: what is wrong there has been said."""
         self.secrets: set[str] = set()
         """Values of variables that sound like secrets."""
         self._lines = read.lines
@@ -32,8 +33,9 @@ class Document:
             self.problems.append(Problem(where=where, order=line or 0, path=path, text=text))
         overridden = override(read.data, environment)
         self._origins = overridden.origins
-        for variable, text in overridden.problems:
-            self.problems.append(Problem(where=f"environment {variable}", order=_LAST, path=(), text=text))
+        for variable, path, text in overridden.problems:
+            self.problems.append(Problem(where=f"environment {variable}", order=_LAST, path=path, text=text))
+            self.unfilled.update({path} - {()})
         self.data = self._fill(overridden.data, ())
 
     def problem(self, path: Path, text: str) -> Problem:
@@ -47,27 +49,35 @@ class Document:
         return Problem(where=self.name, order=0, path=path, text=text)
 
     def has(self, path: Path) -> bool:
-        """Whether the document holds something at `path`."""
+        """Whether the document holds something at `path`, if only nothing."""
+        return self._find(path) is not _ABSENT
+
+    def at(self, path: Path) -> object:
+        """What the document holds at `path`; None where it holds nothing."""
+        found = self._find(path)
+        return None if found is _ABSENT else found
+
+    def instead_of(self, path: Path, value: object) -> str:
+        """`, not 8o80 (from ${PORT})`, to end a message with: never a secret, and with the variable it came from."""
+        if hidden(path):
+            return " (what is given is not shown)"
+        variable = self._filled.get(path)
+        if variable is None:
+            return f", not {shown(value)}"
+        if _SECRET_NAME.search(variable):
+            return f" (what ${{{variable}}} holds is not shown)"
+        return f", not {shown(value)} (from ${{{variable}}})"
+
+    def _find(self, path: Path) -> object:
         value = self.data
         for step in path:
-            if isinstance(value, dict) and step in value:
-                value = value[step]
+            if isinstance(value, dict):
+                value = value.get(step, _ABSENT)
             elif isinstance(value, list) and isinstance(step, int) and 0 <= step < len(value):
                 value = value[step]
             else:
-                return False
-        return True
-
-    def given(self, path: Path, value: object) -> str:
-        """The value for a message: never a secret, and with the variable that it came from."""
-        if hidden(path):
-            return "what is given (not shown)"
-        variable = self._filled.get(path)
-        if variable is None:
-            return shown(value)
-        if _SECRET_NAME.search(variable):
-            return f"what ${{{variable}}} holds (not shown)"
-        return f"{shown(value)} (from ${{{variable}}})"
+                return _ABSENT
+        return value
 
     def _fill(self, value: object, path: Path) -> object:
         if isinstance(value, dict):

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from difflib import get_close_matches
+from collections.abc import Iterable, Mapping
 from pathlib import Path as FilePath
 
-import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from gateway.errors import ConfigurationError
 from gateway.settings.contradictions import contradictions
-from gateway.settings.discover import discover
-from gateway.settings.document import Document, Path, dotted
-from gateway.settings.known import known_keys
-from gateway.settings.schema import Settings
+from gateway.settings.discover import discover, no_keys
+from gateway.settings.document import Document
+from gateway.settings.overrides import PREFIX
+from gateway.settings.problems import Path, Problem, meant, secrets_in
+from gateway.settings.schema import Secret, ServerSettings, Settings
+from gateway.settings.wording import worded
+from gateway.settings.yaml_text import Yaml, read_yaml
 
-_HIDDEN = frozenset({"key", "api_key", "admin_key"})
+_NO_FILE = "(no configuration file)"
+
+
+class Reach(BaseModel):
+    """How a command reaches a running gateway: the part of the configuration that says so."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    server: ServerSettings = ServerSettings()
+    admin_key: Secret | None = None
 
 
 def load(path: FilePath | None, environment: Mapping[str, str] | None = None) -> Settings:
@@ -26,68 +36,107 @@ def load(path: FilePath | None, environment: Mapping[str, str] | None = None) ->
 
     `environment`: the process's own if not given.
     """
-    if environment is None:
-        environment = os.environ  # noqa: TID251 # the one room that reads it
-    if path is None:
-        text = yaml.safe_dump(discover(environment), sort_keys=False)
-        return parse("(no file)", text, environment)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError([f"{path}: cannot be read: {error}"]) from error
-    return parse(str(path), text, environment)
+    environment = _own(environment)
+    if path is not None:
+        return parse(str(path), _text(path), environment)
+    found = discover(environment)
+    if not found and not any(name.startswith(f"{PREFIX}MODELS") for name in environment):
+        raise ConfigurationError([no_keys()])
+    return _settings(Document(_NO_FILE, Yaml(data=found), environment))
 
 
 def parse(name: str, text: str, environment: Mapping[str, str]) -> Settings:
     """Settings from YAML text; `name` stands for the file in messages. ConfigurationError with every problem."""
-    document = Document(name, text, environment)
-    problems = list(document.problems)
-    if document.data is None and problems:
-        raise ConfigurationError(problems)
-    contradictions(document.data, lambda path, text: problems.append(_line(document, path, text)))
+    read = read_yaml(text)
+    if not read.readable:
+        raise ConfigurationError([str(problem) for problem in Document(name, read, {}).problems])
+    return _settings(Document(name, read, environment))
+
+
+def reach(path: FilePath | None, environment: Mapping[str, str] | None = None) -> Reach:
+    """Where the gateway of this configuration listens, and its admin key; ConfigurationError if that cannot be told.
+
+    What is wrong elsewhere is no obstacle: a kill switch must work from a shell without the providers' keys.
+    """
+    environment = _own(environment)
+    name, read = (_NO_FILE, Yaml(data={})) if path is None else (str(path), read_yaml(_text(path)))
+    document = Document(name, read, environment)
+    if not read.readable:
+        raise ConfigurationError([str(problem) for problem in document.problems])
+    problems = [problem for problem in document.problems if problem.path[:1] in (("server",), ("admin_key",))]
     try:
-        settings = Settings.model_validate(document.data if document.data is not None else {})
+        found = Reach.model_validate(document.data if isinstance(document.data, dict) else {})
     except ValidationError as error:
-        problems += [_problem(document, detail) for detail in error.errors(include_url=False)]
-        raise ConfigurationError(problems) from None
+        problems += [worded(document, Reach, detail) for detail in error.errors(include_url=False)]
     if problems:
-        raise ConfigurationError(problems)
+        raise _error(document, problems)
+    return found
+
+
+def _own(environment: Mapping[str, str] | None) -> Mapping[str, str]:
+    return os.environ if environment is None else environment  # noqa: TID251 # the one room that reads it
+
+
+def _settings(document: Document) -> Settings:
+    problems, told = list(document.problems), set(document.unfilled)
+
+    def say(path: Path, text: str) -> None:
+        if path not in document.unfilled:
+            problems.append(document.problem(path, text))
+            told.add(path)
+
+    contradictions(document.data, say)
+    data = document.data if document.data is not None else {}
+    try:
+        settings = Settings.model_validate(data)
+    except ValidationError as error:
+        found = [(detail, worded(document, Settings, detail)) for detail in error.errors(include_url=False)]
+        problems += [problem for detail, problem in found if not _covered(detail, problem, told)]
+    if problems:
+        raise _error(document, problems)
     return settings
 
 
-def _line(document: Document, path: Path, text: str) -> str:
-    return f"{document.where(path)}: {dotted(path)}: {text}"
+def _covered(detail: ErrorDetails, problem: Problem, told: Iterable[Path]) -> bool:
+    """Whether a finding has been said better: at the same place, or at the very key that a section complains of."""
+    if detail["type"] == "too_short" and detail["input"]:
+        return True  # the list is long enough, but pydantic does not count entries that it refuses
+    return any(
+        other == problem.path
+        or (
+            detail["type"] == "value_error"
+            and other[: len(problem.path)] == problem.path
+            and str(other[-1]) in problem.text
+        )
+        for other in told
+    )
 
 
-def _problem(document: Document, detail: ErrorDetails) -> str:
-    path = tuple(step for step in detail["loc"])
-    # Tags of a union (`linucb`) stand in pydantic's path but not in the document.
-    real: tuple[str | int, ...] = ()
-    for i, step in enumerate(path):
-        if document.has((*real, step)) or i == len(path) - 1:
-            real = (*real, step)
-    kind, given = detail["type"], detail.get("input")
-    where, label = document.where(real), dotted(real)
-    if kind == "extra_forbidden":
-        known = known_keys(Settings, real[:-1])
-        close = get_close_matches(str(real[-1]), known, n=1)
-        hint = f"; did you mean '{close[0]}'?" if close else ""
-        return f"{where}: {label}: unknown key{hint} Known here: {', '.join(known)}"
-    if kind == "missing":
-        return f"{where}: {label}: is missing"
-    shown = "" if real and real[-1] in _HIDDEN else f", given {given!r:.120}"
-    message = detail["msg"].removeprefix("Value error, ")
-    if kind in ("literal_error", "union_tag_invalid"):
-        close = get_close_matches(str(_tag(given)), _choices(detail), n=1)
-        shown += f"; did you mean '{close[0]}'?" if close else ""
-    return f"{where}: {label}: {message[:1].lower()}{message[1:]}{shown}"
+def _error(document: Document, problems: list[Problem]) -> ConfigurationError:
+    """Every problem, each once, in the order of the file, and no secret in any of them."""
+    secrets = sorted({*document.secrets, *secrets_in(document.data)}, key=len, reverse=True)
+    lines = dict.fromkeys(str(problem) for problem in sorted(problems, key=lambda problem: problem.order))
+    return ConfigurationError([_without(line, secrets) for line in lines])
 
 
-def _tag(given: object) -> object:
-    return given.get("kind") if isinstance(given, dict) else given
+def _without(line: str, secrets: Iterable[str]) -> str:
+    for secret in secrets:
+        line = line.replace(secret, "***")
+    return line
 
 
-def _choices(detail: ErrorDetails) -> list[str]:
-    context = detail.get("ctx", {})
-    text = str(context.get("expected") or context.get("expected_tags") or "")
-    return [word.strip(" '") for word in text.replace(" or ", ",").split(",")]
+def _text(path: FilePath) -> str:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        near = [str(other) for other in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise ConfigurationError([f"{path}: does not exist{meant(path, near)}"]) from error
+    except IsADirectoryError as error:
+        raise ConfigurationError([f"{path}: is a folder; give the file in it"]) from error
+    except OSError as error:
+        raise ConfigurationError([f"{path}: cannot be read: {error.strerror}"]) from error
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigurationError([f"{path}:{line}: is not UTF-8 text here; save the file as UTF-8"]) from error

@@ -14,11 +14,11 @@ PREFIX = "GATEWAY__"
 
 @dataclass(slots=True)
 class Overrides:
-    """Data with every variable put in. `origins`: which variable set or made a place; `problems`: variable and text."""
+    """Data with every variable put in, which of them set or made a place, and what is wrong: (variable, path, text)."""
 
     data: object
     origins: dict[Path, str] = field(default_factory=dict)
-    problems: list[tuple[str, str]] = field(default_factory=list)
+    problems: list[tuple[str, Path, str]] = field(default_factory=list)
 
 
 def override(data: object, environment: Mapping[str, str]) -> Overrides:
@@ -32,7 +32,7 @@ def override(data: object, environment: Mapping[str, str]) -> Overrides:
     # By number, so that GATEWAY__KEYS__2 comes before GATEWAY__KEYS__10, and wholes before their parts.
     for name in sorted(steps, key=lambda name: [(len(s) if s.isdigit() else 0, s) for s in steps[name]]):
         if "" in steps[name]:
-            result.problems.append((name, "has an empty word in its name; write it like GATEWAY__SERVER__PORT"))
+            result.problems.append((name, (), "has an empty word in its name; write it like GATEWAY__SERVER__PORT"))
             continue
         if result.data is None:
             result.data = {}
@@ -46,7 +46,8 @@ def _set(result: Overrides, name: str, words: list[str], text: str) -> None:
     for i, word in enumerate(words):
         step = _step(target, word)
         if step is None:
-            result.problems.append((name, f"there is no {dotted((*path, word.lower()))} to set"))
+            wanted = int(word[:6]) if isinstance(target, list) and word.isdecimal() else word.lower()
+            result.problems.append((name, (), f"there is no {dotted((*path, wanted))} to set"))
             return
         path = (*path, step)
         last = i == len(words) - 1
@@ -98,5 +99,5 @@ def _value(result: Overrides, name: str, path: Path, text: str) -> object:
     if not text.lstrip().startswith(("[", "{")):
         return text
     read = read_yaml(text)
-    result.problems.extend((name, problem) for _, _, problem in read.problems)
+    result.problems.extend((name, path, problem) for _, _, problem in read.problems)
     return read.data

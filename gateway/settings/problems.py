@@ -59,8 +59,8 @@ def secrets_in(value: object, path: Path = ()) -> Iterator[str]:
     elif isinstance(value, list):
         for i, item in enumerate(value):
             yield from secrets_in(item, (*path, i))
-    elif value is not None and hidden(path) and len(str(value)) >= _SHORTEST_SECRET:
-        yield str(value)
+    elif value is not None and hidden(path) and len(str(value)) >= _SHORTEST_SECRET and "${" not in str(value):
+        yield str(value)  # and a reference that could not be filled is none
 
 
 def shown(value: object) -> str:
@@ -81,9 +81,14 @@ def shown(value: object) -> str:
             return f"{value!r:.{_LONGEST}}"
 
 
+def closest(given: object, known: Sequence[str]) -> str | None:
+    """The known word that was probably meant; case does not matter."""
+    by_case = {name.lower(): name for name in reversed(known)}
+    close = get_close_matches(str(given).lower(), by_case, n=1)
+    return by_case[close[0]] if close else None
+
+
 def meant(given: object, known: Sequence[str]) -> str:
     """`; did you mean 'x'?` where one of the known words is close, else nothing."""
-    word = str(given)
-    by_case = {name.lower(): name for name in reversed(known)}
-    close = get_close_matches(word.lower(), by_case, n=1) if word else []
-    return f"; did you mean '{by_case[close[0]]}'?" if close else ""
+    word = closest(given, known)
+    return "" if word is None else f"; did you mean '{word}'?"

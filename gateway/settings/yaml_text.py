@@ -8,7 +8,7 @@ configuration can hold.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import yaml
@@ -39,6 +39,16 @@ for _name, _pattern, _first in (
     ("merge", r"<<", ["<"]),
 ):
     _Resolver12.add_implicit_resolver(_TAG + _name, re.compile(f"(?:{_pattern})\\Z"), _first)
+
+
+_SCALARS: Mapping[str, Callable[[str], object]] = {
+    "null": lambda _: None,
+    "bool": lambda text: {"true": True, "false": False}[text.lower()],
+    "int": lambda text: int(text, 0 if text[1:2] in ("o", "x") else 10),
+    "float": lambda text: float(text.lower().replace(".inf", "inf").replace(".nan", "nan")),
+    "str": str,
+    "merge": str,  # a lone << that is no key
+}
 
 
 @dataclass(slots=True)
@@ -139,24 +149,15 @@ class _Builder:
                 self._say(other, path, "'<<' takes a mapping, such as *name, or a list of them")
 
     def _scalar(self, node: yaml.ScalarNode, path: Path) -> object:
-        text, kind = node.value, node.tag.removeprefix(_TAG)
+        kind = node.tag.removeprefix(_TAG)
+        if kind not in _SCALARS or not node.tag.startswith(_TAG):
+            self._say(node, path, _refused(node.tag))
+            return None
         try:
-            match kind:
-                case "null":
-                    return None
-                case "bool":
-                    return {"true": True, "false": False}[text.lower()]
-                case "int":
-                    return int(text, 0 if text[1:2] in ("o", "x") else 10)
-                case "float":
-                    return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
-                case "str" | "merge":
-                    return text
+            return _SCALARS[kind](node.value)
         except (KeyError, ValueError):
             self._say(node, path, f"cannot be read as !!{kind}")
             return None
-        self._say(node, path, _refused(node.tag))
-        return None
 
     def _say(self, node: yaml.Node, path: Path, text: str) -> None:
         # An aliased node is met several times; its problem is one.
@@ -173,29 +174,33 @@ def _refused(tag: str) -> str:
     return "a value that begins with '!' is a YAML tag, which is not allowed; put text in quotes"
 
 
+_WORDS: tuple[tuple[str, str], ...] = (
+    (r"'\\t'", "a tab stands where only spaces may; indent with spaces"),
+    (r"quoted scalar.* end of stream", "the quote opened on {begun} is never closed"),
+    (r"flow", "the bracket opened on {begun} is not closed, or a comma is missing in it"),
+    (
+        r"undefined alias",
+        "a value that begins with '*' is an alias, and no value carries its '&' name; put text in quotes",
+    ),
+    (r"duplicate anchor", "an anchor ('&' name) is given twice; names must differ"),
+    (r"mapping values", "a ': ' where none can be: is the indentation right? A value that holds ': ' needs quotes"),
+    (
+        r"expected ':'",
+        "a key without ': ' after it, or a text that goes on without quotes; it begins on {begun}",
+    ),
+    (r"block end", "the indentation does not fit what began on {begun}"),
+    (r"single document", "a second document begins here with '---'; a configuration is one document"),
+    (r"found character '(?P<first>.)' that cannot start", "a value cannot begin with '{first}'; put it in quotes"),
+)
+"""What the scanner says, as a pattern, and the same in words for people. The first that fits counts."""
+
+
 def _in_words(error: yaml.MarkedYAMLError) -> str:
-    """The scanner's message in words for people, without a piece of the text, which may be a secret."""
-    problem, context = error.problem or "", error.context or ""
+    """The scanner's message in words, without a piece of the text, which may be a secret."""
+    said = f"{error.context or ''}: {error.problem or ''}"
     begun = f"line {error.context_mark.line + 1}" if error.context_mark is not None else "an earlier line"
-    if "'\\t'" in problem:
-        return "a tab stands where only spaces may; indent with spaces"
-    if "quoted scalar" in context and "end of stream" in problem:
-        return f"the quote opened on {begun} is never closed"
-    if "flow" in context:
-        return f"the bracket opened on {begun} is not closed, or a comma is missing in it"
-    if "undefined alias" in problem:
-        return "a value that begins with '*' is an alias, and no value carries its '&' name; put text in quotes"
-    if "duplicate anchor" in context:
-        return "an anchor ('&' name) is given twice; names must differ"
-    if "mapping values" in problem:
-        return "a ': ' where none can be: is the indentation right? A value that holds ': ' needs quotes"
-    if "expected ':'" in problem:
-        return f"a key without ': ' after it, or a text that goes on without quotes; it begins on {begun}"
-    if "block end" in problem:
-        return f"the indentation does not fit what began on {begun}"
-    if "single document" in context:
-        return "a second document begins here with '---'; a configuration is one document"
-    found = re.search(r"found character '(.)' that cannot start any token", problem)
-    if found:
-        return f"a value cannot begin with {found[1]!r}; put it in quotes"
-    return re.sub(r"'[^'<>]{2,}'", "'...'", problem or context or "it cannot be read")
+    for pattern, words in _WORDS:
+        found = re.search(pattern, said)
+        if found:
+            return words.format(begun=begun, **found.groupdict())
+    return re.sub(r"'[^'<>]{2,}'", "'...'", error.problem or "it cannot be read")

@@ -106,9 +106,8 @@ def check_tools_streamed(world: World) -> None:
         done = [event for event in stream if event.type == "tool_calls.function.arguments.done"]
         final = stream.get_final_completion()
     joined = ["".join(fragments) for _, _, fragments in CALLS]
-    assert [(event.index, event.name, event.arguments) for event in done] == [
-        (i, name, joined[i]) for i, (_, name, _) in enumerate(CALLS)
-    ]
+    expected = [(i, name, joined[i]) for i, (_, name, _) in enumerate(CALLS)]
+    assert [(event.index, event.name, event.arguments) for event in done] == expected
     called = final.choices[0].message.tool_calls or []
     assert [call.id for call in called] == [id for id, _, _ in CALLS]
     assert [call.function.parsed_arguments for call in called] == [json.loads(text) for text in joined]

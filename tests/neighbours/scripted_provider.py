@@ -99,8 +99,7 @@ class ScriptedProvider:
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
-        host, port = self._runner.addresses[0][:2]
-        self.url = f"http://{host}:{port}/v1"
+        self.url = "http://{}:{}/v1".format(*self._runner.addresses[0][:2])
         return self
 
     async def __aexit__(
