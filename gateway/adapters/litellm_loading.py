@@ -68,8 +68,8 @@ def _silence() -> None:
     # These log the address of every call, and Gemini's carries the key.
     for name in ("httpx", "httpcore", "openai"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    # Said once, when litellm's class of chunks is built; it is about litellm's own code.
-    warnings.filterwarnings("ignore", message="Item '.*' on TypedDict class .* is using the `ReadOnly` qualifier")
+    # Said once for each of litellm's own types, when it is built.
+    warnings.filterwarnings("ignore", message=".* on TypedDict class .* using the `ReadOnly` qualifier")
 
 
 def _tame_http() -> None:

@@ -2,50 +2,175 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import json
 import logging
 import re
+import sqlite3
 import sys
-from collections.abc import MutableMapping
-from typing import Literal
+import threading
+import traceback
+from collections.abc import Collection, Mapping
+from types import TracebackType
+from typing import Any, Literal, TextIO
+from urllib.parse import quote
 
 import structlog
+from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
-_SECRET = re.compile(r"(?i)(\bbearer\s+|\bsk-|\bapi[_-]?key[\"'=:\s]+)[A-Za-z0-9._~+/=-]{6,}")
-_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+from gateway.errors import GatewayError
+
+Level = Literal["debug", "info", "warning", "error"]
+
+_LEVELS: Mapping[Level, int] = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+_SECRET_NAMES = frozenset({"api_key", "admin_key", "key", "authorization", "x_api_key", "token", "password", "secret"})
+_LOOKS_SECRET = re.compile(
+    r"""(?ix)
+    ( \b bearer \s+ | [?&] (?: key | api_key | token ) =
+      | \b (?: x-)? (?: api | admin ) [_-]? key [\\"']* \s* [:=] \s* [\\"']* (?: bearer \s+ )?
+      | :// [^/\s:@]* : (?= [^/\s@]+ @ ) )
+    [^\s"'\\&,;)}\]@]{4,}
+    | ( \b (?: sk- | sk_ | gsk_ | xai- | AIza | hf_ ) ) [A-Za-z0-9_*-]{6,}
+    """
+)
+_SHORTEST = 6
+"""A configured key shorter than this is no secret worth hiding half the log for."""
+_OF_THE_MACHINE = (
+    GatewayError, OSError, sqlite3.Error, ImportError, MemoryError, RuntimeError, TypeError, AttributeError, NameError,
+    AssertionError, asyncio.InvalidStateError,
+)  # fmt: skip
+"""Errors that speak of the machine or the code. Others (ValueError, KeyError, what libraries raise) may quote what
+they choked on, a prompt for instance: of them the log keeps the kind and the place."""
+_LONGEST_ERROR = 500
+_MOST_FRAMES = 30
 
 
-def redact(_logger: object, _method: str, event: MutableMapping[str, object]) -> MutableMapping[str, object]:
-    """Blank out whatever looks like a key, in every value."""
-    for name, value in event.items():
+class Redaction:
+    """Blanks out the configured keys and whatever looks like one: in values, by name, nested, and once rendered."""
+
+    def __init__(self, secrets: Collection[str] = ()) -> None:
+        known = {form for secret in secrets if len(secret) >= _SHORTEST for form in _forms(secret)}
+        self._known = re.compile("|".join(map(re.escape, sorted(known, key=len, reverse=True)))) if known else None
+
+    def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        """Redact an event, before it is rendered."""
+        return {name: self._value(name, value) for name, value in event.items()}
+
+    def rendered(self, _logger: WrappedLogger, _method: str, line: Any) -> Any:
+        """Redact a line, after it was rendered: objects have become text only then."""
+        return self.text(line) if isinstance(line, str) else line
+
+    def text(self, text: str) -> str:
+        """Redact a text."""
+        if self._known is not None:
+            text = self._known.sub("***", text)
+        return _LOOKS_SECRET.sub(lambda match: f"{match[1] or match[2] or ''}***", text)
+
+    def _value(self, name: object, value: object) -> Any:
+        if isinstance(name, str) and name.lower().replace("-", "_") in _SECRET_NAMES and value is not None:
+            return "***"
         if isinstance(value, str):
-            event[name] = _SECRET.sub(r"\1***", value)
-    return event
+            return self.text(value)
+        if isinstance(value, Mapping):
+            return {key: self._value(key, inner) for key, inner in value.items()}
+        if isinstance(value, list | tuple | set | frozenset):
+            return [self._value(None, inner) for inner in value]
+        return value
 
 
-def configure(level: Literal["debug", "info", "warning", "error"], format: Literal["auto", "json", "console"]) -> None:
-    """Route structlog and the standard library's loggers to standard error."""
-    plain = format == "json" or (format == "auto" and not sys.stderr.isatty())
-    shared: list[structlog.typing.Processor] = [
+def configure(level: Level, format: Literal["auto", "json", "console"], secrets: Collection[str] = ()) -> None:
+    """Route structlog, the standard library's loggers, warnings and uncaught errors to standard error, a line each.
+
+    `secrets` are blanked out wherever they turn up, and so is what looks like a key.
+    """
+    redaction = Redaction(secrets)
+    shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    last: list[structlog.typing.Processor] = (
-        [structlog.processors.format_exc_info, redact, structlog.processors.JSONRenderer()]
+    plain = format == "json" or (format == "auto" and not sys.stderr.isatty())
+    rendering: list[Processor] = (
+        [structlog.processors.ExceptionRenderer(_brief), redaction, structlog.processors.JSONRenderer(default=str)]
         if plain
-        else [redact, structlog.dev.ConsoleRenderer()]
+        # Not rich's tracebacks: they show local variables, prompts and keys among them.
+        else [redaction, structlog.dev.ConsoleRenderer(exception_formatter=_print_brief)]
     )
+    rendering.append(redaction.rendered)
     structlog.configure(
-        processors=[*shared, *last],
+        processors=[*shared, *rendering],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=_Lines,
         cache_logger_on_first_use=True,
     )
+    _route_standard_library(shared, rendering)
+
+
+def _route_standard_library(shared: list[Processor], rendering: list[Processor]) -> None:
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[
-        structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last,
-    ]))  # fmt: skip
+    formatting = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering]
+    foreign = [*shared, structlog.stdlib.add_logger_name]
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=foreign, processors=formatting))
+    # Libraries speak up only when something is wrong: their chatter may hold prompts and headers. On the handler,
+    # because a library may lower its own logger's level, as openai does when OPENAI_LOG is set.
+    handler.setLevel(logging.WARNING)
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    # Libraries speak up only when something is wrong: their chatter may hold prompts and headers.
     root.setLevel(logging.WARNING)
+    # A record that cannot be formatted is dropped: the library would print its arguments.
+    logging.raiseExceptions = False
+    logging.captureWarnings(True)
+    sys.excepthook = _uncaught
+    threading.excepthook = lambda args: _uncaught(args.exc_type, args.exc_value, args.exc_traceback)
+
+
+class _Lines:
+    """Writes each event with one call, so that the lines of several processes do not run into each other."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def msg(self, message: str) -> None:
+        """Write a line. A standard error that is closed or full is no reason to fail a request."""
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(f"{message}\n")
+            sys.stderr.flush()
+
+    log = debug = info = warn = warning = fatal = failure = err = error = critical = exception = msg
+
+
+def _brief(exc_info: ExcInfo) -> str:
+    """A traceback without local variables, the cause after what it caused."""
+    parts: list[str] = []
+    waiting: list[BaseException | None] = [exc_info[1]]
+    while waiting and len(parts) < 10:
+        error = waiting.pop(0)
+        if error is None:
+            continue
+        frames = "".join(traceback.format_tb(error.__traceback__, limit=-_MOST_FRAMES))
+        text = f": {error!s:.{_LONGEST_ERROR}}" if isinstance(error, _OF_THE_MACHINE) else " (its text is not logged)"
+        parts.append(f"{frames}{type(error).__module__}.{type(error).__qualname__}{text}")
+        waiting += error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+        waiting.append(error.__cause__ or (None if error.__suppress_context__ else error.__context__))
+    return "\ncaused by\n".join(parts)
+
+
+def _print_brief(file: TextIO, exc_info: ExcInfo) -> None:
+    file.write(f"\n{_brief(exc_info)}")
+
+
+def _forms(secret: str) -> set[str]:
+    """A key as it stands in plain text, in JSON and in an address."""
+    return {secret, json.dumps(secret)[1:-1], quote(secret, safe="")}
+
+
+def _uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+    if error is None or isinstance(error, KeyboardInterrupt):
+        return
+    structlog.get_logger().critical("process_failed", exc_info=(kind, error, trace))

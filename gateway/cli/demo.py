@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from gateway.demo.ledger import Run
 
 
+ALGORITHMS = ("linucb", "thompson", "contextual_thompson")
+MODELS = ("swift", "coder", "scholar")
+"""Of the demo's world, whose own modules would cost `gateway --help` their start-up time."""
+
+
 class Given(TypedDict):
     """The options, as click hands them over."""
 
@@ -42,15 +47,13 @@ class Given(TypedDict):
     default=None,
     help="Run this many seeds, and Thompson without context beside it; means with 95 % intervals.",
 )
-@click.option(
-    "--algorithm", type=click.Choice(["linucb", "thompson", "contextual_thompson"]), default="linucb", show_default=True
-)
+@click.option("--algorithm", type=click.Choice(ALGORITHMS), default="linucb", show_default=True)
 @click.option(
     "--drift",
     is_flag=False,
     flag_value="scholar",
     default=None,
-    type=click.Choice(["swift", "coder", "scholar"]),
+    type=click.Choice(MODELS),
     help="Halfway through, this model loses most of its skills; without a name the most able one, scholar.",
 )
 @click.option(

@@ -68,8 +68,16 @@ def traffic(url: str, *, model: str = "auto", feedback_share: float = 1.0) -> Tr
     return Traffic(url=url, prices=prices, model=model, feedback_share=feedback_share)
 
 
-async def perform(plan: Plan, seen: Callable[[Row], None], then: Callable[[Run, str], None] | None = None) -> Run:
-    """One run. With `then` the gateway goes on serving: it gets the run and the URL, and SIGINT or SIGTERM ends it."""
+async def perform(
+    plan: Plan,
+    seen: Callable[[Row], None],
+    then: Callable[[Run, str], None] | None = None,
+    over: asyncio.Event | None = None,
+) -> Run:
+    """One run; `seen` gets every row. With `then` the gateway goes on serving afterwards: it gets the run and the URL.
+
+    That ends with `over`, or with SIGINT or SIGTERM if there is none.
+    """
     questions = draw_questions(plan.requests, plan.seed)
     async with world(plan, questions) as url:
         began_s = time.monotonic()
@@ -88,15 +96,15 @@ async def perform(plan: Plan, seen: Callable[[Row], None], then: Callable[[Run, 
         )
         if then is not None:
             then(run, url)
-            await _told_to_end()
+            await (over or _signalled()).wait()
     return run
 
 
-async def _told_to_end() -> None:
+def _signalled() -> asyncio.Event:
     over = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, over.set)
-    await over.wait()
+    return over
 
 
 def run_here(work: Coroutine[Any, Any, T]) -> T:

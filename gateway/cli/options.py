@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import click
 
-from gateway.errors import ConfigurationError
-from gateway.settings.load import load
-from gateway.settings.schema import Settings
+from gateway.errors import ConfigurationError, GatewayError
+
+if TYPE_CHECKING:
+    from gateway.settings.schema import Settings
 
 Command = TypeVar("Command", bound=Callable[..., object])
-_USUAL = Path("config/gateway.yaml")
 
 
 def config_option(command: Command) -> Command:
@@ -24,8 +24,9 @@ def config_option(command: Command) -> Command:
         "--config",
         "-c",
         type=click.Path(path_type=Path),
+        envvar="GATEWAY_CONFIG",
         default=None,
-        help="Configuration file. Without it: provider keys found in the environment.",
+        help="Configuration file, else the variable GATEWAY_CONFIG. Without: provider keys found in the environment.",
     )(command)
 
 
@@ -34,12 +35,22 @@ def json_option(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")(command)
 
 
-def settings_or_exit(path: Path | None, *, as_json: bool = False) -> Settings:
-    """The settings; or every problem on standard error and exit status 2."""
+def settings_or_exit(path: Path | None, *, as_json: bool = False, options: Mapping[str, str] | None = None) -> Settings:
+    """The settings; or every problem, and exit status 2. Without a file, it says on standard error what it uses.
+
+    `options` set keys (`server.port`) beyond file and environment.
+    """
+    # Pydantic and the core's numpy: not for `gateway --help`.
+    from gateway.settings.load import load
+
     try:
-        return load(path)
+        settings = load(path, options=options)
     except ConfigurationError as error:
         tell_problems(error, as_json=as_json)
+    if path is None and not as_json:
+        models = ", ".join(model.id for model in settings.models)
+        click.echo(f"No configuration file: using the provider keys in the environment ({models}).", err=True)
+    return settings
 
 
 def tell_problems(error: ConfigurationError, *, as_json: bool) -> NoReturn:
@@ -54,6 +65,10 @@ def tell_problems(error: ConfigurationError, *, as_json: bool) -> NoReturn:
     sys.exit(2)
 
 
-def usual_config(path: Path | None) -> Path | None:
-    """`path`, or the usual place if there is a file."""
-    return path if path is not None or not _USUAL.exists() else _USUAL
+def fail(error: GatewayError, *, as_json: bool, status: int) -> NoReturn:
+    """Print one error, on standard error or as JSON on standard output, and end with this status."""
+    if as_json:
+        click.echo(json.dumps(error.body()))
+    else:
+        click.secho(f"Error: {error.message}", fg="red", err=True)
+    sys.exit(status)

@@ -10,11 +10,12 @@ from gateway.core.reward import RewardSettings
 from gateway.demo.profiles import PROFILES, SCHOLAR, Degradation
 
 POLICY = "default"
+EXPLORATION_FLOOR = 0.01
+"""Half of the usual: what forgets goes on exploring by itself."""
 ALGORITHMS: Mapping[str, Mapping[str, object]] = MappingProxyType(
     {
-        "linucb": {"kind": "linucb"},
-        "contextual_thompson": {"kind": "contextual_thompson"},
-        "thompson": {"kind": "thompson"},
+        kind: {"kind": kind, "exploration_floor": EXPLORATION_FLOOR}
+        for kind in ("linucb", "contextual_thompson", "thompson")
     }
 )
 """`algorithm:` sections that the demo can run, by name."""
@@ -22,7 +23,7 @@ ALGORITHMS: Mapping[str, Mapping[str, object]] = MappingProxyType(
 REWARD = RewardSettings(preset="balanced", max_cost_usd=0.0022, max_latency_s=1.0)
 """What the demo pays for; an answer as dear as the scholar's longest programs earns nothing for its cost."""
 
-HALF_LIFE_REQUESTS = 400
+HALF_LIFE_REQUESTS = 250
 """One setting for the calm world and the drifting one: who runs a gateway does not know which of them is to come."""
 
 SKILL_FACTOR = 0.3

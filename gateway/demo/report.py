@@ -204,7 +204,7 @@ def _totals(report: Report) -> Table:
     rows = [
         (f"gateway, {NAMES[report['algorithm']]}", totals["gateway"], "bold"),
         *((f"always {model}", reference, None) for model, reference in totals["fixed"].items()),
-        ("oracle: the best per task", totals["oracle"], None),
+        ("oracle: best per task", totals["oracle"], None),
     ]
     for name, total, style in rows:
         lost = (totals["oracle"]["reward"] - total["reward"]) * report["requests"]
@@ -235,26 +235,29 @@ def show_seeds(report: Report, console: Console) -> None:
     count = len(report["seeds"])
     drift = f", {report['drift']['model']} worse halfway" if report["drift"] else ""
     what = f"{count} seeds of {report['requests']} requests{drift}"
-    table = _table(f"{what}: mean [95 % interval]", "choice", "reward", "gain captured", "in the last ¼", "back after")
+    table = _table(f"{what}: mean ± half the 95 % interval", "choice", "reward", "captured %", "last ¼ %", "back after")
     table.add_row(f"best fixed: {', '.join(report['best_fixed']['models'])}", _spread(report["best_fixed"]["reward"]))
     for name, found in report["algorithms"].items():
         back = [after for after in found["recovered_after"] if after is not None]
         table.add_row(
             NAMES[name],
             _spread(found["reward"]),
-            _spread(found["captured"]),
-            _spread(found["captured_last_quarter"]),
+            _spread(found["captured"], percent=True),
+            _spread(found["captured_last_quarter"], percent=True),
             f"{fmean(back):.0f} ({len(back)}/{count})" if back else "-",
         )
-    table.add_row("oracle: the best per task", _spread(report["oracle"]["reward"]))
+    table.add_row("oracle: best per task", _spread(report["oracle"]["reward"]))
     console.print(table)
+    console.print(
+        "captured: share of the oracle's gain over the best fixed model; last ¼: in the last quarter of a run"
+    )
+    if report["drift"]:
+        console.print(f"back after: requests from the drift until {RECOVERED:.0%} are captured over {WINDOW} requests")
     console.print(f"{report['errors']} requests failed; {report['seconds']:.0f} s in all.")
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(
-        title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False
-    )
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for column in columns:
         table.add_column(column, justify="left" if column in ("task", "model", "choice") else "right", no_wrap=True)
     return table
@@ -272,6 +275,10 @@ def _percent(share: float | None) -> str:
     return "-" if share is None else f"{share:.0%}"
 
 
-def _spread(found: Mapping[str, float | None]) -> str:
-    mean, low, high = found["mean"], found["low"], found["high"]
-    return f"{mean:.3f}" if low is None else f"{mean:.3f} [{low:.3f}, {high:.3f}]"
+def _spread(found: Mapping[str, float | None], *, percent: bool = False) -> str:
+    mean, high = found["mean"], found["high"]
+    if mean is None:
+        return "-"
+    unit, digits = (100.0, 1) if percent else (1.0, 3)
+    half = "" if high is None else f" ± {(high - mean) * unit:.{digits}f}"
+    return f"{mean * unit:.{digits}f}{half}"

@@ -16,13 +16,22 @@ from gateway.flows.sync import Sync
 
 
 class ServingError(Exception):
-    """An error after a decision was made: the client is told `cause`, and which decision it was."""
+    """An error after a decision was made: the client is told `cause`, which decision it was, and who failed last."""
 
-    def __init__(self, cause: GatewayError, decision: Decision, attempts: int) -> None:
+    def __init__(
+        self, cause: GatewayError, decision: Decision, *, arm_id: str, attempts: int, overhead_s: float
+    ) -> None:
         super().__init__(str(cause))
         self.cause = cause
         self.decision = decision
+        self.arm_id = arm_id
         self.attempts = attempts
+        self.overhead_s = overhead_s
+
+    @property
+    def mode(self) -> Mode:
+        """As an answer's."""
+        return served_mode(self.decision, self.arm_id)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -107,7 +116,13 @@ class Serve:
             forwarded: Forwarded[Reply] | Forwarded[ReplyStream] = await send(policy, decision, request)
         except ForwardingError as error:
             self._failed(request, decision, error)
-            raise ServingError(error.cause, decision, len(error.failed)) from error
+            raise ServingError(
+                error.cause,
+                decision,
+                arm_id=error.cause.arm_id,
+                attempts=len(error.failed),
+                overhead_s=overhead_s,
+            ) from error
         except BaseException:
             # Cancelled: the client left before the first byte. The bookkeeping does not wait, so nothing can tear it.
             ending = Ending(arm_id=decision.arm_id, status="aborted", completion=None)

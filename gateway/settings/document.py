@@ -18,7 +18,9 @@ _ABSENT = object()
 class Document:
     """Data and where each piece of it stands. `problems` holds what is wrong before any schema is asked."""
 
-    def __init__(self, name: str, read: Yaml, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, name: str, read: Yaml, environment: Mapping[str, str], options: Mapping[str, str] | None = None
+    ) -> None:
         self.name = name
         self.problems: list[Problem] = []
         self.unfilled: set[Path] = set()
@@ -31,15 +33,15 @@ class Document:
         for line, path, text in read.problems:
             where = name if line is None else f"{name}:{line}"
             self.problems.append(Problem(where=where, order=line or 0, path=path, text=text))
-        overridden = override(read.data, environment)
+        overridden = override(read.data, environment, options or {})
         self._origins = overridden.origins
-        for variable, path, text in overridden.problems:
-            self.problems.append(Problem(where=f"environment {variable}", order=_LAST, path=path, text=text))
+        for origin, path, text in overridden.problems:
+            self.problems.append(Problem(where=origin, order=_LAST, path=path, text=text))
             self.unfilled.update({path} - {()})
         self.data = self._fill(overridden.data, ())
 
     def problem(self, path: Path, text: str) -> Problem:
-        """A problem at a place: `file:line` of the deepest part of it that is there, or the variable it came from."""
+        """A problem at a place: `file:line` of the deepest part of it that is there, or what it was set by."""
         for end in range(len(path), -1, -1):
             if path[:end] in self._origins:
                 return Problem(where=self._origins[path[:end]], order=_LAST, path=path, text=text)

@@ -31,26 +31,28 @@ class Reach(BaseModel):
     admin_key: Secret | None = None
 
 
-def load(path: FilePath | None, environment: Mapping[str, str] | None = None) -> Settings:
+def load(
+    path: FilePath | None,
+    environment: Mapping[str, str] | None = None,
+    *,
+    options: Mapping[str, str] | None = None,
+) -> Settings:
     """Settings from `path`; without one, from whatever provider keys the environment holds. ConfigurationError if bad.
 
-    `environment`: the process's own if not given.
+    `environment`: the process's own if not given. `options` set keys (`server.port`) beyond file and environment.
     """
     environment = _own(environment)
     if path is not None:
-        return parse(str(path), _text(path), environment)
+        return parse(str(path), _text(path), environment, options)
     found = discover(environment)
     if not found and not any(name.startswith(f"{PREFIX}MODELS") for name in environment):
         raise ConfigurationError([no_keys()])
-    return _settings(Document(_NO_FILE, Yaml(data=found), environment))
+    return _settings(Document(_NO_FILE, Yaml(data=found), environment, options))
 
 
-def parse(name: str, text: str, environment: Mapping[str, str]) -> Settings:
+def parse(name: str, text: str, environment: Mapping[str, str], options: Mapping[str, str] | None = None) -> Settings:
     """Settings from YAML text; `name` stands for the file in messages. ConfigurationError with every problem."""
-    read = read_yaml(text)
-    if not read.readable:
-        raise ConfigurationError([str(problem) for problem in Document(name, read, {}).problems])
-    return _settings(Document(name, read, environment))
+    return _settings(_document(name, text, environment, options))
 
 
 def reach(path: FilePath | None, environment: Mapping[str, str] | None = None) -> Reach:
@@ -58,19 +60,28 @@ def reach(path: FilePath | None, environment: Mapping[str, str] | None = None) -
 
     What is wrong elsewhere is no obstacle: a kill switch must work from a shell without the providers' keys.
     """
-    environment = _own(environment)
-    name, read = (_NO_FILE, Yaml(data={})) if path is None else (str(path), read_yaml(_text(path)))
-    document = Document(name, read, environment)
-    if not read.readable:
-        raise ConfigurationError([str(problem) for problem in document.problems])
+    name, text = (_NO_FILE, "") if path is None else (str(path), _text(path))
+    document = _document(name, text, _own(environment))
     problems = [problem for problem in document.problems if problem.path[:1] in (("server",), ("admin_key",))]
     try:
         found = Reach.model_validate(document.data if isinstance(document.data, dict) else {})
     except ValidationError as error:
-        problems += [worded(document, Reach, detail) for detail in error.errors(include_url=False)]
+        details = error.errors(include_url=False)
+        seen = [(detail, worded(document, Reach, detail)) for detail in details]
+        problems += [problem for detail, problem in seen if not _covered(detail, problem, document.unfilled)]
     if problems:
         raise _error(document, problems)
     return found
+
+
+def _document(
+    name: str, text: str, environment: Mapping[str, str], options: Mapping[str, str] | None = None
+) -> Document:
+    """ConfigurationError if the text is no YAML at all."""
+    read = read_yaml(text)
+    if not read.readable:
+        raise ConfigurationError([str(problem) for problem in Document(name, read, {}).problems])
+    return Document(name, read, environment, options)
 
 
 def _own(environment: Mapping[str, str] | None) -> Mapping[str, str]:

@@ -21,7 +21,7 @@ class Problem:
     """One line for a person: where it stands, which key, what is wrong and what would be right."""
 
     where: str
-    """`file:line`, or the environment variable that it comes from."""
+    """`file:line`, or the environment variable or option that it comes from."""
     order: int
     """The line, for sorting; what stands in no file comes last."""
     path: Path

@@ -15,6 +15,8 @@ from gateway.core.values import ToolCall
 from gateway.errors import UpstreamError, UpstreamInvalidError, UpstreamRateLimitError
 from tests.contract.upstream_fixtures import CANARY, Streamed, parse, request
 
+# pydantic says so once for each of litellm's own types, whenever it happens to be built.
+pytestmark = pytest.mark.filterwarnings("ignore:.* on TypedDict class .* using the `ReadOnly` qualifier:UserWarning")
 TOOLS = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.adapters.litellm_body import FIELDS, copied, parameters, steers
+from gateway.core.values import Json
 
 MESSAGES = [{"role": "user", "content": [{"type": "text", "text": "x"}]}]
 
@@ -68,5 +69,5 @@ def test_nothing_is_shared_with_the_body() -> None:
 
 def test_a_copy_is_equal() -> None:
     """All of JSON's types."""
-    value = {"a": [None, True, 1, 1.5, "x", {"b": []}]}
+    value: Json = {"a": [None, True, 1, 1.5, "x", {"b": []}]}
     assert copied(value) == value

@@ -57,7 +57,7 @@ def test_azure_has_its_own_rows() -> None:
 def test_every_row_can_be_read() -> None:
     """Whatever the table holds, numbers are numbers >= 0 and words are ours."""
     words = {"tools", "vision", "json_schema", "json_object", "audio"}
-    seen = set()
+    seen: set[str] = set()
     for model in _table():
         entry = lookup(model)
         assert entry is not None

@@ -149,7 +149,7 @@ def test_a_body_that_was_never_read() -> None:
 
     class Unread(Response):
         @property
-        def content(self) -> bytes:  # type: ignore[override]
+        def content(self) -> bytes:
             raise RuntimeError("not read")
 
         @content.setter

@@ -124,7 +124,7 @@ async def test_a_source_that_is_not_asynchronous(cut: bool) -> None:
 @pytest.mark.parametrize(
     "source",
     [
-        lambda: items(),
+        items,
         lambda: items(Chunk("a")),
         lambda: items(generic("a"), generic()),
         lambda: items(generic(finish="stop")),

@@ -134,7 +134,7 @@ def test_there_is_nothing_to_capture_where_the_oracle_gains_nothing() -> None:
 @settings(max_examples=50, deadline=None)
 @given(drift_at=st.integers(0, 500), blind=st.integers(0, 800))
 def test_recovery_is_when_the_first_good_window_ends(drift_at: int, blind: int) -> None:
-    """Blind for so many requests after the drift, then as good as the oracle: back once a tenth of a window is blind."""
+    """Blind for a while after the drift, then as good as the oracle: back once a tenth of a window is still blind."""
     count = 2_000
     fixed, oracle = np.zeros(count), np.ones(count)
     places = np.arange(count)
