@@ -8,7 +8,6 @@ from gateway.api.middleware import ARRIVED, REQUEST_ID, TENANT, error_response, 
 from gateway.api.services import SERVICES
 from gateway.api.sse import send_stream
 from gateway.api.wire import chat_request
-from gateway.core.values import Decision
 from gateway.flows.ports import Reply
 from gateway.flows.serve import Answer, ServingError
 
@@ -20,12 +19,12 @@ async def chat(request: web.Request) -> web.StreamResponse:
     try:
         answer = await services.serve.chat(asked, request[ARRIVED])
     except ServingError as error:
-        headers = _headers(error.decision, error.decision.order[0], error.decision.mode, error.attempts, None)
+        headers = _headers(error)
         if error.attempts > 1:
             # OpenAI's clients obey it: their own retries would multiply with ours.
             headers["x-should-retry"] = "false"
         return error_response(error.cause, headers)
-    headers = _headers(answer.decision, answer.arm_id, answer.mode, answer.attempts, answer.overhead_s)
+    headers = _headers(answer)
     if isinstance(answer.result, Reply):
         return await _send_whole(request, answer, answer.result, headers)
     return await send_stream(request, answer, {**headers, "x-request-id": request[REQUEST_ID]})
@@ -49,14 +48,12 @@ async def _send_whole(
     return response
 
 
-def _headers(decision: Decision, arm_id: str, mode: str, attempts: int, overhead_s: float | None) -> dict[str, str]:
-    headers = {
-        "x-gateway-decision-id": decision.id,
-        "x-gateway-model": arm_id,
-        "x-gateway-policy": decision.policy,
-        "x-gateway-mode": mode,
-        "x-gateway-attempts": str(attempts),
+def _headers(served: Answer | ServingError) -> dict[str, str]:
+    return {
+        "x-gateway-decision-id": served.decision.id,
+        "x-gateway-model": served.arm_id,
+        "x-gateway-policy": served.decision.policy,
+        "x-gateway-mode": served.mode,
+        "x-gateway-attempts": str(served.attempts),
+        "x-gateway-overhead-ms": f"{served.overhead_s * 1000:.3f}",
     }
-    if overhead_s is not None:
-        headers["x-gateway-overhead-ms"] = f"{overhead_s * 1000:.3f}"
-    return headers

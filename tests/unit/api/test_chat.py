@@ -72,8 +72,9 @@ async def test_an_error_after_the_decision_names_it(tmp_path: Path, stream: bool
         status, answer, headers = await client.chat(stream=stream)
         assert status == 502
         assert set(answer["error"]) == {"message", "type", "param", "code"}
-        assert headers["x-gateway-decision-id"].startswith("dec_")
-        assert headers["x-gateway-attempts"] == "2"
+        assert all(name in headers for name in DECIDED)
+        assert (headers["x-gateway-attempts"], headers["x-gateway-mode"]) == ("2", "fallback")
+        assert headers["x-should-retry"] == "false"
 
 
 async def test_a_providers_refusal_keeps_its_status_and_reason(tmp_path: Path) -> None:
