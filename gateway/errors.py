@@ -15,6 +15,7 @@ GatewayError 500
     ├── UpstreamTimeoutError 504  connect, first token, idle or total limit
     ├── UpstreamRateLimitError 429
     ├── UpstreamRejectedError     the provider refused the request itself: passed on, never retried elsewhere
+    ├── UpstreamCutError 502      a stream broke off after it had begun: infrastructure, whatever was read is kept
     └── UpstreamInvalidError 502  the reply is no answer: the model's own failure
 """
 
@@ -178,6 +179,12 @@ class UpstreamRejectedError(UpstreamError):
     type = "invalid_request_error"
     code = "upstream_rejected"
     retryable = False
+
+
+class UpstreamCutError(UpstreamError):
+    """A stream broke off midway, without a finish reason: the connection's fault, not the model's."""
+
+    code = "upstream_stream_cut"
 
 
 class UpstreamInvalidError(UpstreamError):

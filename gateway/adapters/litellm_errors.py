@@ -88,6 +88,8 @@ class _Facts:
     codes: frozenset[str]
     names: frozenset[str]
     text: str
+    cause: str
+    """The class of the innermost exception, for whoever runs the gateway."""
     reason: str | None
     """The provider's own message."""
     param: str | None
@@ -134,7 +136,10 @@ def _operators(kind: Kind, arm_id: str, said: str, facts: _Facts) -> tuple[str, 
     if kind == "missing":
         return f"The provider of arm '{arm_id}' knows no such model or address{said}", "upstream_not_found"
     if kind == "unreachable":
-        return f"The provider of arm '{arm_id}' could not be reached, or the connection broke.", UNREACHABLE
+        text = f"The provider of arm '{arm_id}' could not be reached, or the connection broke ({facts.cause})."
+        return text, UNREACHABLE
+    if facts.status is None and facts.claimed is None and facts.reason is None:
+        return f"Arm '{arm_id}' failed ({facts.cause}).", "upstream_error"
     return f"Arm '{arm_id}' failed{said}", "upstream_error"
 
 
@@ -171,6 +176,7 @@ def _facts(error: BaseException) -> _Facts:
         codes=frozenset(str(word) for word in (code, body.get("type"), *claims) if word),
         names=frozenset().union(*names),
         text=str(error),
+        cause=type(chain[-1]).__name__ + (f": {chain[-1]}" if isinstance(chain[-1], ImportError) else ""),
         reason=reason if isinstance(reason, str) else None,
         param=param if isinstance(param, str) else None,
         retry_after_s=next((s for s in map(_waiting, headers) if s is not None), None),

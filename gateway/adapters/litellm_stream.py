@@ -11,7 +11,7 @@ from typing import Any, Final
 from gateway.adapters.litellm_errors import UNREACHABLE, translate
 from gateway.adapters.openai_wire import Reading, event, priced, wants_usage
 from gateway.core.values import Completion, Price
-from gateway.errors import UpstreamError, UpstreamInvalidError, UpstreamTimeoutError
+from gateway.errors import UpstreamCutError, UpstreamError, UpstreamInvalidError, UpstreamTimeoutError
 from gateway.flows.ports import Call
 
 TAIL_S: Final = 0.75
@@ -26,7 +26,8 @@ def translated(call: Call, secrets: tuple[str, ...] = ()) -> Iterator[None]:
     except UpstreamError:
         raise
     except Exception as error:  # noqa: BLE001, RUF100 -- translated by the one table, never swallowed
-        raise translate(error, call.arm.id, connect_s=call.limits.connect_s, secrets=secrets) from error
+        # Not `from error`: a traceback would print addresses and provider texts, in which keys may stand.
+        raise translate(error, call.arm.id, connect_s=call.limits.connect_s, secrets=secrets) from None
 
 
 @contextlib.asynccontextmanager
@@ -136,9 +137,13 @@ class LitellmStream:
     def _limit(self, seconds: float) -> contextlib.AbstractAsyncContextManager[None]:
         return limited(self._call, "idle_s", seconds, self._deadline_s)
 
-    def _cut(self) -> UpstreamInvalidError:
+    def _cut(self) -> UpstreamError:
         arm_id = self._call.arm.id
-        return UpstreamInvalidError(f"The stream of arm '{arm_id}' ended without a finish reason.", arm_id=arm_id)
+        message = f"The stream of arm '{arm_id}' ended without a finish reason."
+        if self._reading.begun:
+            # A connection lost midway says nothing of the model; a reply that never became one does.
+            return UpstreamCutError(message, arm_id=arm_id)
+        return UpstreamInvalidError(message, arm_id=arm_id)
 
     @staticmethod
     def _now() -> float:

@@ -32,13 +32,14 @@ _LEVELS: Mapping[Level, int] = {
 _SECRET_NAMES = frozenset({"api_key", "admin_key", "key", "authorization", "x_api_key", "token", "password", "secret"})
 _LOOKS_SECRET = re.compile(
     r"""(?ix)
-    ( \b bearer \s+ | [?&] (?: key | api_key | token ) =
-      | \b (?: x-)? (?: api | admin ) [_-]? key [\\"']* \s* [:=] \s* [\\"']* (?: bearer \s+ )?
-      | :// [^/\s:@]* : (?= [^/\s@]+ @ ) )
-    [^\s"'\\&,;)}\]@]{4,}
-    | ( \b (?: sk- | sk_ | gsk_ | xai- | AIza | hf_ ) ) [A-Za-z0-9_*-]{6,}
+    (?P<named> \b bearer \s+ | [?&] (?: key | api_key | token ) =
+      | \b (?: api | admin ) [_-]? key [\\"']* \s* [:=] \s* [\\"']* (?: bearer \s+ )? )
+    [^\s"'\\&,;)}\]]{4,}
+    | (?P<user> :// [^/\s:@]* : ) [^/\s@]+ (?= @ )
+    | (?P<begin> \b (?: sk- | sk_ | gsk_ | xai- | AIza | hf_ ) ) [A-Za-z0-9_*-]{6,}
     """
 )
+"""After a word that announces a key, before the @ of an address, or beginning as the providers' keys do."""
 _SHORTEST = 6
 """A configured key shorter than this is no secret worth hiding half the log for."""
 _OF_THE_MACHINE = (
@@ -70,7 +71,7 @@ class Redaction:
         """Redact a text."""
         if self._known is not None:
             text = self._known.sub("***", text)
-        return _LOOKS_SECRET.sub(lambda match: f"{match[1] or match[2] or ''}***", text)
+        return _LOOKS_SECRET.sub(lambda match: f"{match['named'] or match['user'] or match['begin']}***", text)
 
     def _value(self, name: object, value: object) -> Any:
         if isinstance(name, str) and name.lower().replace("-", "_") in _SECRET_NAMES and value is not None:
@@ -100,7 +101,7 @@ def configure(level: Level, format: Literal["auto", "json", "console"], secrets:
         [structlog.processors.ExceptionRenderer(_brief), redaction, structlog.processors.JSONRenderer(default=str)]
         if plain
         # Not rich's tracebacks: they show local variables, prompts and keys among them.
-        else [redaction, structlog.dev.ConsoleRenderer(exception_formatter=_print_brief)]
+        else [redaction, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=_print_brief)]
     )
     rendering.append(redaction.rendered)
     structlog.configure(
@@ -166,8 +167,9 @@ def _print_brief(file: TextIO, exc_info: ExcInfo) -> None:
 
 
 def _forms(secret: str) -> set[str]:
-    """A key as it stands in plain text, in JSON and in an address."""
-    return {secret, json.dumps(secret)[1:-1], quote(secret, safe="")}
+    """A key as it stands in plain text, in JSON (also inside a text in JSON), in an address and in a repr."""
+    once = json.dumps(secret)[1:-1]
+    return {secret, once, json.dumps(once)[1:-1], quote(secret, safe=""), repr(secret)[1:-1]}
 
 
 def _uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
@@ -80,6 +81,9 @@ def demo(**given: Unpack[Given]) -> None:
     from gateway.cli.demo_run import Plan, perform_all
 
     configure("info" if given["verbose"] else "error", "auto")
+    if not given["verbose"]:
+        # After Ctrl-C the simulated providers would complain of calls that were broken off.
+        logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     plan = Plan(
         requests=given["requests"],
         seed=given["seed"],

@@ -80,8 +80,10 @@ async def perform(
     """
     questions = draw_questions(plan.requests, plan.seed)
     async with world(plan, questions) as url:
+        clients = traffic(url, feedback_share=plan.feedback_share)
+        await clients.ready()
         began_s = time.monotonic()
-        rows = await traffic(url, feedback_share=plan.feedback_share).drive(questions, seen)
+        rows = await clients.drive(questions, seen)
         seconds = time.monotonic() - began_s
         books = ledger(
             PROFILES, questions, REWARD, seed=plan.seed, baseline=SCHOLAR.id, degradation=plan.degradation

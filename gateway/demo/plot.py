@@ -21,6 +21,9 @@ COLORS = ("#4c9f70", "#3a6ea5", "#d98c3f", "#8d6a9f", "#b5534b", "#6b7280")
 """One per model, readable for colour-blind eyes and in print."""
 INK, FAINT = "#22272e", "#8a919b"
 LINES: Mapping[str, str] = {"linucb": "#c2255c", "thompson": "#7048e8", "contextual_thompson": "#0c8599"}
+CEILING = 1.6
+"""Height of the regret's axis, in regrets of the best fixed model."""
+_TRACE = 1e-12
 WINDOWS = 40
 """Points along the axis of requests at which shares are drawn."""
 
@@ -37,9 +40,12 @@ def draw(runs: Mapping[str, Sequence[Run]], path: Path) -> None:
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
+        from matplotlib.layout_engine import ConstrainedLayoutEngine
     except ImportError as error:
         raise PlotError(f"The plot needs matplotlib, which is not installed: {INSTALL}") from error
-    figure = Figure(figsize=(12.0, 10.0), dpi=130, facecolor="white", layout="constrained")
+    figure = Figure(
+        figsize=(12.0, 10.0), dpi=130, facecolor="white", layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.08)
+    )
     FigureCanvasAgg(figure)
     _compose(figure, runs)
     try:
@@ -59,9 +65,7 @@ def _compose(figure: Figure, runs: Mapping[str, Sequence[Run]]) -> None:
     )  # fmt: skip
     tasks = sorted(set(first.ledger.tasks))
     above, below = cast("Sequence[Figure]", figure.subfigures(2, 1, height_ratios=(1.15, 1.0)))
-    above.suptitle("Share of each model, by kind of task  (the dashed line: where the best model changes)"
-                   if first.drift is not None else "Share of each model, by kind of task",
-                   fontsize=11, color=INK)  # fmt: skip
+    above.suptitle("Share of each model, by kind of task", fontsize=11.5, color=INK)
     grid = above.subplots(2, -(-len(tasks) // 2), sharex=True, sharey=True, squeeze=False)
     for place, axes in enumerate(grid.flat):
         if place < len(tasks):
@@ -83,12 +87,20 @@ def _shares(axes: Axes, runs: Sequence[Run], task: str) -> None:
     points = np.linspace(0, count, WINDOWS)
     shares = np.mean([_windowed(run, task, points) for run in runs], axis=0)
     axes.stackplot(points, shares, labels=models, colors=COLORS[: len(models)], alpha=0.92, linewidth=0)
-    axes.set_title(task.replace("_", " "), fontsize=10.5, color=INK, loc="left")
+    axes.set_title(task.replace("_", " "), fontsize=10.5, color=INK, loc="left", fontweight="bold")
+    axes.set_title(f"best: {_best(runs[0], task)}", fontsize=9.5, color=FAINT, loc="right")
     axes.set_xlim(0, count)
     axes.set_ylim(0, 1)
     axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
     _plain(axes)
     _mark_drift(axes, runs[0])
+
+
+def _best(run: Run, task: str) -> str:
+    """The oracle's model for one kind of task, and the one after the drift if that is another."""
+    books = run.ledger
+    oracle = [books.models[column] for column, kind in zip(books.oracle, books.tasks, strict=True) if kind == task]
+    return " → ".join(dict.fromkeys(oracle))
 
 
 def _windowed(run: Run, task: str, points: FloatArray) -> FloatArray:
@@ -97,9 +109,10 @@ def _windowed(run: Run, task: str, points: FloatArray) -> FloatArray:
     places = np.array([place for place, kind in enumerate(run.ledger.tasks) if kind == task], dtype=np.float64)
     chosen = np.array([row.arm for row in run.rows])[places.astype(int)]
     width = len(run.rows) / WINDOWS * 1.5
-    weights = np.exp(-0.5 * ((points[:, None] - places[None, :]) / (width / 2.0)) ** 2) + 1e-12
+    # A trace of weight everywhere, so that there is a share even where no request was near.
+    weights = np.exp(-0.5 * ((points[:, None] - places[None, :]) / (width / 2.0)) ** 2) + _TRACE
     counts = np.array([weights @ (chosen == model) for model in models])
-    shares: FloatArray = counts / counts.sum(axis=0)
+    shares: FloatArray = counts / np.maximum(counts.sum(axis=0), _TRACE)
     return shares
 
 
@@ -121,20 +134,37 @@ def _regret(axes: Axes, runs: Mapping[str, Sequence[Run]]) -> None:
             half = student(len(some) - 1) * lost.std(axis=0, ddof=1) / np.sqrt(len(some))
             axes.fill_between(requests, mean - half, mean + half, color=color, alpha=0.18, linewidth=0)
     axes.axhline(0.0, color=INK, linewidth=1.2, label="oracle: the best model per task")
-    axes.set_title("Cumulative regret: reward lost against the oracle (lower is better)", fontsize=11, color=INK)
+    axes.set_title("Cumulative regret: reward lost against the oracle (lower is better)", fontsize=11.5, color=INK)
+    # A model that collapses would press all the other lines flat.
+    top = CEILING * float(np.mean([(run.standing.oracle - run.standing.fixed).sum() for run in first]))
+    axes.set_ylim(-0.03 * top, min(top, axes.get_ylim()[1]))
     axes.set_xlabel("requests", color=INK)
     axes.set_ylabel("reward lost so far", color=INK)
     axes.set_xlim(0, count)
     axes.grid(color="#e7e9ec", linewidth=0.8)
     axes.set_axisbelow(True)
     _plain(axes)
-    _mark_drift(axes, first[0])
+    _mark_drift(axes, first[0], named=True)
     axes.legend(loc="upper left", frameon=False, fontsize=10)
 
 
-def _mark_drift(axes: Axes, run: Run) -> None:
-    if run.drift is not None:
-        axes.axvline(run.drift.from_question, color=INK, linewidth=1.1, linestyle=(0, (4, 3)))
+def _mark_drift(axes: Axes, run: Run, *, named: bool = False) -> None:
+    if run.drift is None:
+        return
+    place = run.drift.from_question
+    axes.axvline(place, color=INK, linewidth=1.1, linestyle=(0, (4, 3)))
+    if named:
+        axes.annotate(
+            f"from here on {run.drift.model_id} has {run.drift.skill_factor:.0%} of its skill",
+            (place, 0.97),
+            (6, 0),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            va="top",
+            fontsize=9.5,
+            color=INK,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.9, "pad": 2.0},
+        )
 
 
 def _plain(axes: Axes) -> None:

@@ -19,6 +19,7 @@ READY_S = 120.0
 """How long a gateway may take until it can serve; it loads litellm first."""
 _POLL_S = 0.1
 _SHOWN_BYTES = 200
+_HEADERS = ("model", "mode", "attempts", "decision-id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +61,22 @@ class Traffic:
     feedback_share: float = 1.0
     """Share of the answers whose measured quality the gateway is told, spread evenly over the requests."""
 
+    async def ready(self) -> None:
+        """Wait until the gateway can serve; AnswerError if that takes too long."""
+        clock = asyncio.get_running_loop().time
+        deadline_s = clock() + READY_S
+        async with aiohttp.ClientSession(self.url) as session:
+            while clock() < deadline_s:
+                async with session.get("/readyz") as response:
+                    if response.status == 200:
+                        return
+                await asyncio.sleep(_POLL_S)
+        raise AnswerError(f"the gateway was not ready within {READY_S:g} s")
+
     async def drive(self, questions: Iterable[Question], seen: Callable[[Row], None] = lambda _: None) -> list[Row]:
         """Ask all questions in order; returns their rows in the order of their ids. `seen` gets each as it comes in.
 
-        AnswerError if the gateway is not ready in time. Later trouble is noted in the row of the question concerned.
+        Trouble ends nothing: it is noted in the row of the question concerned.
         """
         waiting = iter(questions)
         rows: list[Row] = []
@@ -74,11 +87,12 @@ class Traffic:
                 seen(rows[-1])
 
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
-        async with aiohttp.ClientSession(self.url, timeout=timeout) as session:
-            await _wait_until_ready(session)
-            async with asyncio.TaskGroup() as clients:
-                for _ in range(self.concurrency):
-                    clients.create_task(client(session))
+        async with (
+            aiohttp.ClientSession(self.url, timeout=timeout) as session,
+            asyncio.TaskGroup() as clients,
+        ):
+            for _ in range(self.concurrency):
+                clients.create_task(client(session))
         return sorted(rows, key=lambda row: row.question_id)
 
     async def _ask(self, session: aiohttp.ClientSession, question: Question) -> Row:
@@ -108,18 +122,20 @@ class Traffic:
         if response.status != 200:
             raise AnswerError(f"status {response.status}: {raw[:_SHOWN_BYTES]!r}")
         text, tokens_in, tokens_out = read_stream(raw) if row.streamed else read_whole(raw)
-        arm = response.headers["x-gateway-model"]
-        usd_in, usd_out = self.prices[arm]
+        told = {name: response.headers.get(f"x-gateway-{name}", "") for name in _HEADERS}
+        if "" in told.values() or told["model"] not in self.prices:
+            raise AnswerError(f"the headers do not say who answered: {told}")
+        usd_in, usd_out = self.prices[told["model"]]
         answered = replace(
             row,
-            arm=arm,
-            mode=response.headers["x-gateway-mode"],
-            attempts=int(response.headers["x-gateway-attempts"]),
+            arm=told["model"],
+            mode=told["mode"],
+            attempts=int(told["attempts"]),
             quality=check(question, text),
             cost_usd=(tokens_in * usd_in + tokens_out * usd_out) / 1e6,
             latency_s=latency_s,
         )
-        return answered, response.headers["x-gateway-decision-id"]
+        return answered, told["decision-id"]
 
     def _rates(self, question: Question) -> bool:
         """Whether the gateway is told the quality of this answer."""
@@ -164,14 +180,3 @@ async def _rate(session: aiohttp.ClientSession, decision_id: str, quality: float
         raise AnswerError(f"feedback got status {response.status}: {raw[:_SHOWN_BYTES]!r}")
     value = orjson.loads(raw).get("reward")
     return None if value is None else float(value)
-
-
-async def _wait_until_ready(session: aiohttp.ClientSession) -> None:
-    clock = asyncio.get_running_loop().time
-    deadline_s = clock() + READY_S
-    while clock() < deadline_s:
-        async with session.get("/readyz") as response:
-            if response.status == 200:
-                return
-        await asyncio.sleep(_POLL_S)
-    raise AnswerError(f"the gateway was not ready within {READY_S:g} s")

@@ -8,17 +8,20 @@ _PROVIDERS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "OPENAI_API_KEY": (("gpt-4o-mini", "openai/gpt-4o-mini"), ("gpt-4o", "openai/gpt-4o")),
     "ANTHROPIC_API_KEY": (
         ("claude-haiku", "anthropic/claude-haiku-4-5"),
-        ("claude-sonnet", "anthropic/claude-sonnet-4-5"),
+        ("claude-sonnet", "anthropic/claude-sonnet-5"),
     ),
     "GEMINI_API_KEY": (("gemini-flash", "gemini/gemini-2.5-flash"), ("gemini-pro", "gemini/gemini-2.5-pro")),
     "MISTRAL_API_KEY": (
         ("mistral-small", "mistral/mistral-small-latest"),
         ("mistral-large", "mistral/mistral-large-latest"),
     ),
-    "DEEPSEEK_API_KEY": (("deepseek-chat", "deepseek/deepseek-chat"),),
-    "GROQ_API_KEY": (("groq-llama", "groq/llama-3.3-70b-versatile"),),
+    "DEEPSEEK_API_KEY": (
+        ("deepseek-flash", "deepseek/deepseek-v4-flash"),
+        ("deepseek-pro", "deepseek/deepseek-v4-pro"),
+    ),
+    "GROQ_API_KEY": (("gpt-oss-20b", "groq/openai/gpt-oss-20b"), ("gpt-oss-120b", "groq/openai/gpt-oss-120b")),
 }
-"""Per key: ids and litellm names, the cheap model first."""
+"""Per key: ids and names that litellm knows the price of, the cheap model first; none that is about to be retired."""
 
 
 def discover(environment: Mapping[str, str]) -> dict[str, object]:

@@ -74,8 +74,9 @@ def check_stream(world: World) -> None:
 
 def check_stream_usage(world: World) -> None:
     """Where usage is asked for, one more chunk without choices carries it, after the finish reason."""
-    options = {"include_usage": True}
-    stream = world.client().chat.completions.create(model="plain", messages=SAY, stream=True, stream_options=options)
+    stream = world.client().chat.completions.create(
+        model="plain", messages=SAY, stream=True, stream_options={"include_usage": True}
+    )
     *chunks, last = stream
     assert "".join(_texts(chunks)) == TEXT
     assert chunks[-1].choices[0].finish_reason == "stop"

@@ -136,10 +136,17 @@ def check_rate_limit_error(world: World) -> None:
     assert headers["x-gateway-decision-id"].startswith("dec_")
 
 
+def check_busy_provider(world: World) -> None:
+    """A provider's 503 with Retry-After asks to wait, and so does the gateway."""
+    error = _raised(openai.RateLimitError, _asking(world.client(), "busy"))
+    assert error.response.headers["retry-after"] == str(RETRY_AFTER_S)
+
+
 def check_server_errors(world: World) -> None:
     """Each failure of a provider that is not the client's arrives as a server error of its own status and code."""
     expected = {
         "broken": (502, "upstream_error"),
+        "down": (502, "upstream_error"),
         "unreachable": (502, "upstream_unreachable"),
         "locked": (502, "upstream_auth"),  # the gateway's key is wrong, not the client's: never a 401
         "missing": (502, "upstream_not_found"),
@@ -159,10 +166,10 @@ def check_gateway_timeout(world: World) -> None:
 
 
 def check_client_timeout(world: World) -> None:
-    """A client that loses patience has its own error, and the provider is let go."""
-    _raised(openai.APITimeoutError, _asking(world.client(timeout=0.3), "mute"))
-    error = _raised(openai.APITimeoutError, _asking(world.client(timeout=0.3), "mute", stream=True))
-    assert error.code is None
+    """A client that loses patience has its own error, and the provider is let go within a second."""
+    for streamed in (False, True):
+        _raised(openai.APITimeoutError, _asking(world.client(timeout=0.3), "mute", stream=streamed))
+        assert world.let_go()
 
 
 def check_stream_refused(world: World) -> None:

@@ -21,6 +21,7 @@ from tests.clients import answer_checks, error_checks, gateway_checks
 from tests.clients.world import World
 
 PREFIX = "check_"
+LONGEST_DETAIL = 8000
 
 
 def checks() -> dict[str, Callable[[World], Any]]:
@@ -40,8 +41,10 @@ def run(name: str, check: Callable[[World], Any], world: World) -> dict[str, obj
         said = check(world)
         if inspect.iscoroutine(said):
             asyncio.run(said)
-    except Exception:
-        detail = traceback.format_exc()
+    except Exception as error:
+        # With the values of the local names: here no pytest shows what an assertion compared.
+        shown = traceback.TracebackException.from_exception(error, capture_locals=True)
+        detail = "".join(shown.format())[-LONGEST_DETAIL:]
     return {"name": name, "ok": not detail, "detail": detail, "seconds": round(time.monotonic() - began, 3)}
 
 

@@ -1,6 +1,7 @@
 """What every check works with: clients towards the gateway, and a look at what the provider received."""
 
 import json
+import time
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,6 +44,15 @@ class World:
     def busy(self) -> int:
         """Requests that the provider is answering right now."""
         return int(self._get(f"{self.desk_url}/busy"))
+
+    def let_go(self, within_s: float = 1.0) -> bool:
+        """Whether the provider has nothing to do any more, now or within this time."""
+        ends = time.monotonic() + within_s
+        while self.busy():
+            if time.monotonic() > ends:
+                return False
+            time.sleep(0.01)
+        return True
 
     def decision(self, id: str) -> dict[str, Any]:
         """What the gateway has written down about a decision."""

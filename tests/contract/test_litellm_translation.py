@@ -12,7 +12,7 @@ from aiohttp import web
 
 from gateway.adapters.litellm_upstream import LitellmUpstream, Route
 from gateway.core.values import ToolCall
-from gateway.errors import UpstreamError, UpstreamInvalidError, UpstreamRateLimitError
+from gateway.errors import UpstreamCutError, UpstreamError, UpstreamRateLimitError
 from tests.contract.upstream_fixtures import CANARY, Streamed, parse, request
 
 # pydantic says so once for each of litellm's own types, whenever it happens to be built.
@@ -116,7 +116,7 @@ async def test_a_claude_stream_reads_as_openais(canned: Canned) -> None:
 async def test_a_cut_claude_stream_is_an_error(canned: Canned, count: int) -> None:
     """Without its message_delta the answer is not whole, whatever litellm's own stream says."""
     canned.events = CLAUDE_EVENTS[:count]
-    with pytest.raises(UpstreamInvalidError):
+    with pytest.raises(UpstreamCutError):
         await stream(CLAUDE, canned, tools=TOOLS)
 
 
@@ -171,7 +171,7 @@ async def test_a_gemini_stream_reads_as_openais(canned: Canned) -> None:
 async def test_a_cut_gemini_stream_is_an_error(canned: Canned) -> None:
     """Without a finish reason it has not ended."""
     canned.events = [gemini("Hello"), gemini(", world")]
-    with pytest.raises(UpstreamInvalidError):
+    with pytest.raises(UpstreamCutError):
         await stream(GEMINI, canned)
 
 

@@ -62,7 +62,8 @@ def _words() -> list[tuple[int, str]]:
 
 
 def _failures() -> dict[str, Script]:
-    limited = Script(status=429, headers={"retry-after": str(RETRY_AFTER_S)}, raw=error_body("Slow down."))
+    wait = {"retry-after": str(RETRY_AFTER_S)}
+    limited = Script(status=429, headers=wait, raw=error_body("Slow down."))
     failing = Script(status=500, raw=error_body("Oops."))
     refusal = error_body(REFUSAL, kind="invalid_request_error", param="messages[0].content", code="string_too_long")
     return {
@@ -71,6 +72,8 @@ def _failures() -> dict[str, Script]:
         "failing": failing,
         "failing-too": failing,
         "broken": failing,
+        "down": Script(status=503, raw=error_body("Maintenance.")),
+        "busy": Script(status=503, headers=wait, raw=error_body("Overloaded.")),
         "refusing": Script(status=400, raw=refusal),
         "unprocessable": Script(status=422, raw=error_body("Well-formed, but wrong.", kind="invalid_request_error")),
         "locked": Script(status=401, raw=error_body("Incorrect API key provided: provider-key.")),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.errors import UpstreamError, UpstreamInvalidError
+from gateway.errors import UpstreamCutError, UpstreamError
 from gateway.flows.ports import ReplyStream
 from tests.contract.upstream_answers import AnswerContract, RequestContract
 from tests.contract.upstream_faults import LimitContract
@@ -54,20 +54,20 @@ class UpstreamContract(AnswerContract, RequestContract, LimitContract):
         with pytest.raises(UpstreamError) as caught:
             await lane.stream()
         assert caught.value.status == 502
-        assert isinstance(caught.value, UpstreamInvalidError) == (after > 0)
+        assert isinstance(caught.value, UpstreamCutError) == (after > 0)
 
     @pytest.mark.parametrize("done", [False, True])
     async def test_an_end_without_finish_reason_is_a_cut(self, lane: Lane, done: bool) -> None:
         """A tidy end of the connection, even a [DONE], does not make half an answer whole."""
         lane.script(finish_reason=None, done=done)
-        with pytest.raises(UpstreamInvalidError, match="finish reason"):
+        with pytest.raises(UpstreamCutError, match="finish reason"):
             await lane.stream()
 
     async def test_a_cut_stream_keeps_what_was_read(self, lane: Lane) -> None:
         """The part that came is charged, as an estimate, and has no finish reason."""
         lane.script(cut_after=3)
         stream = await lane.upstream.open(request())
-        with pytest.raises(UpstreamInvalidError):
+        with pytest.raises(UpstreamCutError):
             [block async for block in stream]
         read = stream.completion()
         assert (read.text, read.finish_reason, read.usage_estimated) == ("Hello, ", None, True)

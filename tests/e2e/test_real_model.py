@@ -26,7 +26,7 @@ from tests.neighbours.questions import ANSWER_TOKENS, QUESTIONS
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CLIENTS = 2
-PASSES = 5
+PASSES = 4
 """How often each question is asked.
 
 The order of the questions is fixed and the answers are greedy, but the gateway explores by chance. Both lessons were
@@ -174,7 +174,7 @@ async def _streamed(client: AsyncOpenAI, model: str) -> tuple[list[str], tuple[i
         model=model,
         messages=[{"role": "user", "content": "Tell a short story about a dog and a cat."}],
         temperature=0,
-        max_tokens=48,
+        max_tokens=32,
         stream=True,
         stream_options={"include_usage": True},
     )
@@ -187,16 +187,16 @@ async def _streamed(client: AsyncOpenAI, model: str) -> tuple[list[str], tuple[i
 
 async def test_a_stream_is_the_models_own(gateway: GatewayProcess, models: Sequence[LocalModel]) -> None:
     """Text, its division into pieces and the usage are the same through the gateway as from the model's server."""
-    for model in models[:2]:
-        direct = AsyncOpenAI(base_url=model.base_url, api_key="none", max_retries=0)
-        through = AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key="none", max_retries=0)
-        async with direct, through:
-            # Asked once before: with and without the prompt in its cache, rounding might differ.
-            await _streamed(direct, model.alias)
-            pieces, usage = await _streamed(direct, model.alias)
-            assert await _streamed(through, model.alias) == (pieces, usage)
-        assert len(pieces) > 10
-        assert usage[1] > 10
+    model = models[0]
+    direct = AsyncOpenAI(base_url=model.base_url, api_key="none", max_retries=0)
+    through = AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key="none", max_retries=0)
+    async with direct, through:
+        # Asked once before: with and without the prompt in its cache, rounding might differ.
+        await _streamed(direct, model.alias)
+        pieces, usage = await _streamed(direct, model.alias)
+        assert await _streamed(through, model.alias) == (pieces, usage)
+    assert len(pieces) > 10
+    assert usage[1] > 10
 
 
 async def test_a_prompt_over_the_context_is_the_callers_fault(gateway: GatewayProcess) -> None:

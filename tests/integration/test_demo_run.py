@@ -40,6 +40,7 @@ async def test_the_ledger_knows_what_every_model_answers() -> None:
     the time that a real call takes on top of the simulated one; and a call fails where the ledger says so."""
     found = books()
     async with world(PLAN, QUESTIONS) as url:
+        await traffic(url).ready()
         for place, model in enumerate(MODELS):
             rows = await traffic(url, model=model).drive(QUESTIONS)
             for row in rows:

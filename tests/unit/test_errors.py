@@ -20,7 +20,7 @@ def _tree(root: type[GatewayError]) -> Iterator[type[GatewayError]]:
 def test_every_class_has_a_status_and_a_body_and_stands_in_the_drawing(kind: type[GatewayError]) -> None:
     """OpenAI's four fields, an HTTP error status, and a line in the tree at the top of the file."""
     given = {"arm_id": "a"} if issubclass(kind, UpstreamError) else {}
-    error = kind(["x"]) if kind is ConfigurationError else kind("what was wrong", **given)  # type: ignore[arg-type]
+    error = kind(["x"]) if kind is ConfigurationError else kind("what was wrong", **given)
     body = error.body()["error"]
     assert isinstance(body, dict)
     assert set(body) == {"message", "type", "param", "code"}

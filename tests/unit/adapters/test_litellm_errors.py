@@ -93,8 +93,12 @@ def test_a_class_alone(name: str, expected: type[UpstreamError], status: int, co
 
 def test_builtin_errors() -> None:
     """Broken sockets, and a broken library, are not the model's fault."""
-    assert translate(ConnectionRefusedError(), "arm").code == "upstream_unreachable"
-    assert translate(ModuleNotFoundError("No module named 'boto3'"), "arm").code == "upstream_error"
+    refused = translate(ConnectionRefusedError(), "arm")
+    assert refused.code == "upstream_unreachable"
+    assert refused.message.endswith("broke (ConnectionRefusedError).")
+    missing = translate(chained(named("APIConnectionError"), ModuleNotFoundError("No module named 'boto3'")), "arm")
+    assert (missing.code, missing.infrastructure) == ("upstream_error", True)
+    assert missing.message == "Arm 'arm' failed (ModuleNotFoundError: No module named 'boto3')."
     assert isinstance(translate(TimeoutError(), "arm"), UpstreamTimeoutError)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.adapters.litellm_stream import LitellmStream, limited, translated
 from gateway.core.values import Arm, Price
-from gateway.errors import UpstreamError, UpstreamInvalidError, UpstreamTimeoutError
+from gateway.errors import UpstreamCutError, UpstreamError, UpstreamInvalidError, UpstreamTimeoutError
 from gateway.flows.ports import Call, Limits
 
 LIMITS = Limits(connect_s=1.0, first_token_s=5.0, idle_s=5.0, total_s=5.0)
@@ -115,7 +115,7 @@ async def test_a_source_that_is_not_asynchronous(cut: bool) -> None:
     """litellm's wrapper is iterated, and the end that it invents is not believed."""
     wrapper = SyncWrapper(Chunk("a"), Chunk(finish="stop"), cut=cut)
     if cut:
-        with pytest.raises(UpstreamInvalidError):
+        with pytest.raises(UpstreamCutError):
             await read(wrapper)
     else:
         assert (await read(wrapper))[1].completion().text == "a"
@@ -124,22 +124,31 @@ async def test_a_source_that_is_not_asynchronous(cut: bool) -> None:
 @pytest.mark.parametrize(
     "source",
     [
-        items,
         lambda: items(Chunk("a")),
         lambda: items(generic("a"), generic()),
-        lambda: items(generic(finish="stop")),
         lambda: items(Chunk("a"), generic(finish="stop")),
         lambda: items(Chunk("a"), ConnectionResetError()),
-        lambda: items(Chunk("a"), Chunk(finish="error")),
     ],
-    ids=["nothing", "no finish", "no generic finish", "only [DONE]", "[DONE] without finish", "reset", "error"],
+    ids=["no finish", "no generic finish", "[DONE] without finish", "reset"],
 )
 async def test_a_cut_is_an_error(source: Callable[[], object]) -> None:
     """Whatever the source does at its end."""
     wrapper = Wrapper(source())
-    with pytest.raises(UpstreamInvalidError):
+    with pytest.raises(UpstreamCutError) as caught:
         await read(wrapper)
+    assert caught.value.infrastructure
     assert wrapper.closed == 1
+
+
+@pytest.mark.parametrize(
+    "source",
+    [items, lambda: items(generic(finish="stop")), lambda: items(Chunk("a"), Chunk(finish="error"))],
+    ids=["nothing", "only [DONE]", "error"],
+)
+async def test_what_never_became_an_answer_is_the_models_failure(source: Callable[[], object]) -> None:
+    """Nothing had begun, or the provider itself says that the answer failed: no connection is to blame."""
+    with pytest.raises(UpstreamInvalidError):
+        await read(Wrapper(source()))
 
 
 async def test_a_reset_before_anything_came_is_no_cut() -> None:

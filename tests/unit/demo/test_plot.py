@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,14 @@ def test_a_picture_is_written(runs: dict[str, list[Run]], tmp_path: Path) -> Non
     width, height = size_of(tmp_path / "plot.png")
     assert width >= 1_200
     assert height >= 900
+
+
+def test_a_run_without_answers_can_be_drawn(tmp_path: Path) -> None:
+    """Where everything failed there are no shares, and the picture says so instead of breaking the demo."""
+    run = make_run()
+    rows = [replace(row, arm=None) for row in run.rows]
+    draw({"linucb": [replace(run, rows=rows)]}, tmp_path / "plot.png")
+    assert size_of(tmp_path / "plot.png") > (0, 0)
 
 
 def test_without_matplotlib_there_is_a_hint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

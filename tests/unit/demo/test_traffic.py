@@ -144,6 +144,13 @@ async def test_trouble_is_noted_and_the_rest_goes_on(gateway: Gateway) -> None:
     assert len(gateway.rated) == 23
 
 
+async def test_an_answer_from_nobody_is_an_error(gateway: Gateway) -> None:
+    """Without the gateway's headers there is no telling who answered, so nothing may be booked."""
+    gateway.script = lambda body: web.json_response({"choices": [{"message": {"content": "4"}}], "usage": USAGE})
+    rows = await Traffic(url=gateway.url, prices=PRICES).drive(QUESTIONS[:2])
+    assert all("headers" in str(row.error) and row.arm is None for row in rows)
+
+
 async def test_refused_feedback_is_noted_beside_the_answer(gateway: Gateway) -> None:
     """The answer was given all the same."""
     gateway.feedback_status = 404
@@ -151,12 +158,11 @@ async def test_refused_feedback_is_noted_beside_the_answer(gateway: Gateway) -> 
     assert all("404" in str(row.error) and row.arm == "swift" and row.reward is None for row in rows)
 
 
-async def test_nothing_is_asked_before_the_gateway_is_ready(gateway: Gateway) -> None:
+async def test_it_can_wait_until_the_gateway_is_ready(gateway: Gateway) -> None:
     """It loads litellm first, and that must not be counted as anybody's latency."""
     gateway.loading = 2
-    rows = await drive(gateway)
+    await Traffic(url=gateway.url, prices=PRICES).ready()
     assert gateway.loading == -1
-    assert all(row.error is None for row in rows)
 
 
 @pytest.mark.parametrize(
