@@ -33,11 +33,13 @@ CATCH_ALLS: dict[str, str] = {
     "gateway/flows/tasks.py": "background work: the error is logged and the loop goes on",
     "gateway/core/reward.py": "a user's own reward function may raise anything; it becomes one ValueError",
     "gateway/adapters/sqlite_thread.py": "carries a job's error over to the caller's loop, where it is raised again",
+    "gateway/settings/functions.py": "importing a user's own function runs his code, which may raise anything",
     "gateway/adapters/litellm_stream.py": "the door: whatever litellm raises leaves as our error, by the one table",
 }
 """The only files that may catch everything, each with its reason."""
 
 DANGEROUS: dict[str, str] = {
+    "tests/unit/settings/test_schema.py": "multiprocessing hands the settings to the workers this way, and only this test does",
     "gateway/demo/tasks/sandbox.py": "runs the small functions that simulated models write, from listed syntax only",
 }
 """The only files that may run or unpickle what they were given, each with its reason."""
