@@ -23,13 +23,13 @@ from gateway.errors import GatewayError
 from gateway.settings.schema import ServerSettings, Settings
 
 _log = structlog.get_logger()
+Body = Callable[[Settings, Callable[[int], None]], None]
+"""What a worker does, until SIGTERM: it calls its second argument, with the port, once it can end in good order."""
 _ENDS = (signal.SIGTERM, signal.SIGINT)
 _PAUSES_S = (0.0, 0.5, 2.0)
 """Before each restart of a worker that dies young; when it has died once more than there are pauses, all is over."""
 _YOUNG_S = 5.0
 """A worker that lives longer after it could serve did not die of its start."""
-_GRACE_S = 10.0
-"""Beyond `drain_s`: for background work and the last write."""
 _REFUSALS = {
     errno.EADDRINUSE: "the port is in use; is a gateway running already? --port 0 takes any free one",
     errno.EACCES: "this user may not listen on that port; take one above 1023",
@@ -61,8 +61,11 @@ def run_here(settings: Settings, *, reuse_port: bool = False, ready: Callable[[i
 class Supervisor:
     """Keeps `workers` processes alive until it is told to end. One that ends by itself is replaced."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, body: Body | None = None, grace_s: float = 10.0) -> None:
+        """`body` is what a worker does; `grace_s` what it has beyond `drain_s`, for its last write."""
         self._settings = settings
+        self._body: Body = body or serve
+        self._grace_s = grace_s
         self._over = False
         self._slots: list[_Slot] = []
 
@@ -78,7 +81,7 @@ class Supervisor:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder  # noqa: TID251 # told to the library, not read by us
             # It leaves SIGTERM and SIGINT unblocked when it starts: so before a worker is to inherit them blocked.
             resource_tracker.ensure_running()
-            self._slots = [_Slot(settings) for _ in range(server.workers)]
+            self._slots = [_Slot(self._body, settings) for _ in range(server.workers)]
             inside, outside = socket.socketpair()
             with inside, outside:
                 self._watch(inside, outside)
@@ -107,7 +110,7 @@ class Supervisor:
     def _drain(self) -> int:
         for slot in self._slots:
             slot.end()
-        until = time.monotonic() + self._settings.server.drain_s + _GRACE_S
+        until = time.monotonic() + self._settings.server.drain_s + self._grace_s
         clean = [slot.join(until) for slot in self._slots]
         return 0 if self._over and all(clean) else 1
 
@@ -118,7 +121,8 @@ class Supervisor:
 class _Slot:
     """The place of one worker and of those that replace it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, body: Body, settings: Settings) -> None:
+        self._body = body
         self._settings = settings
         self._process: BaseProcess | None = None
         self._ready: Connection | None = None
@@ -167,7 +171,7 @@ class _Slot:
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
         self._ready, theirs = context.Pipe(duplex=False)
-        process = context.Process(target=run_worker, args=(self._settings, theirs), name="gateway-worker")
+        process = context.Process(target=_work, args=(self._body, self._settings, theirs), name="gateway-worker")
         # Inherited blocked: a signal waits until the worker can end in good order, which is when it is ready.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
         try:
@@ -194,22 +198,27 @@ class _Slot:
             return False
 
 
-def run_worker(settings: Settings, ready: Connection) -> None:
-    """The body of one worker process."""
+def serve(settings: Settings, ready: Callable[[int], None]) -> None:
+    """What a worker does: the gateway."""
     from gateway.adapters.structlog_logging import configure
 
     configure(settings.log.level, settings.log.format, secrets=settings.secrets())
-    threading.Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
-
-    def tell(port: int) -> None:
-        ready.send(port)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDS)
-
     try:
-        run_here(settings, reuse_port=True, ready=tell)
+        run_here(settings, reuse_port=True, ready=ready)
     except GatewayError as error:
         _log.error("worker_failed", detail=error.message)
         sys.exit(1)
+
+
+def _work(body: Body, settings: Settings, channel: Connection) -> None:
+    """The whole life of a worker process."""
+    threading.Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
+
+    def ready(port: int) -> None:
+        channel.send(port)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDS)
+
+    body(settings, ready)
 
 
 def _end_with_parent() -> None:

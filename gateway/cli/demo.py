@@ -35,6 +35,7 @@ class Given(TypedDict):
     feedback_share: float
     plot: Path | None
     keep: bool
+    port: int
     verbose: bool
     as_json: bool
 
@@ -71,6 +72,7 @@ class Given(TypedDict):
     help="Where to write the picture (PNG); else demo-<what was run>.png in the working directory.",
 )
 @click.option("--keep", is_flag=True, help="Go on serving after the run, to talk to the gateway by hand.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="The gateway's port; any free one if not given.")
 @click.option("--verbose", is_flag=True, help="Show the gateway's own log.")
 @json_option
 def demo(**given: Unpack[Given]) -> None:
@@ -90,6 +92,7 @@ def demo(**given: Unpack[Given]) -> None:
         algorithm=given["algorithm"],
         drift=given["drift"],
         feedback_share=given["feedback_share"],
+        port=given["port"],
     )
     plot = given["plot"] or Path(_name(plan, given["seeds"]))
     answered = False

@@ -38,6 +38,8 @@ class Plan:
     drift: str | None = None
     """The model that is to become worse halfway."""
     feedback_share: float = 1.0
+    port: int = 0
+    """The gateway's port; 0: any that is free."""
 
     @property
     def degradation(self) -> Degradation | None:
@@ -55,7 +57,7 @@ async def world(plan: Plan, questions: Sequence[Question]) -> AsyncIterator[str]
             provider = SimulatedProvider(profile, registry, key=key, seed=plan.seed, degradation=plan.degradation)
             await open_doors.enter_async_context(provider)
             addresses[profile.id] = provider.base_url
-        document = configuration(addresses, key=key, algorithm=plan.algorithm, folder=Path(folder))
+        document = configuration(addresses, key=key, algorithm=plan.algorithm, folder=Path(folder), port=plan.port)
         gateway = Gateway(Settings.model_validate(document), seed=plan.seed)
         open_doors.push_async_callback(gateway.stop)
         port = await gateway.start()

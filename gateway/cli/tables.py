@@ -22,7 +22,7 @@ def show_status(answer: Mapping[str, object], console: Console | None = None) ->
     if ready["status"] != "ok":
         backlog = f", {ready['backlog']} log entries are not written down yet" if ready["backlog"] else ""
         state = f"state store {ready['store']}, upstream {ready['upstream']}{backlog}"
-        console.print(Text(f"The gateway is {ready['status']}: {state}", style="bold red"))
+        console.print(Text(f"The gateway is {ready['status']}: {state}", style="bold red"), soft_wrap=True)
     for policy in cast("Sequence[Mapping[str, object]]", answer["policies"]):
         _show_policy(policy, console)
 
@@ -37,7 +37,7 @@ def _show_policy(policy: Mapping[str, object], console: Console) -> None:
     )
     if policy["killed"]:
         line.append(", KILLED: the baseline serves everything until a stage is set", style="bold red")
-    console.print(line)
+    console.print(line, soft_wrap=True)
     table = Table()
     table.add_column("arm", overflow="fold")
     for title in ("pulls", "rewarded", "reward ± s.e.", "cost, $", "latency, s", "failed"):

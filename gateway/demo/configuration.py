@@ -35,10 +35,12 @@ def degradation(requests: int, model: str = SCHOLAR.id) -> Degradation:
     return Degradation(model_id=model, from_question=requests // 2, skill_factor=SKILL_FACTOR)
 
 
-def configuration(addresses: Mapping[str, str], *, key: str, algorithm: str, folder: Path) -> dict[str, object]:
+def configuration(
+    addresses: Mapping[str, str], *, key: str, algorithm: str, folder: Path, port: int = 0
+) -> dict[str, object]:
     """The gateway's whole configuration. `addresses` are the providers' base URLs by model, `key` opens them all.
 
-    The store is a file in `folder`, and the port any that is free. KeyError for an unknown algorithm.
+    The store is a file in `folder`; port 0 is any that is free. KeyError for an unknown algorithm.
     """
     models = [
         {
@@ -69,7 +71,7 @@ def configuration(addresses: Mapping[str, str], *, key: str, algorithm: str, fol
         "rollout": {"stage": "full"},
     }
     return {
-        "server": {"host": "127.0.0.1", "port": 0},
+        "server": {"host": "127.0.0.1", "port": port},
         "store": f"sqlite:///{folder / 'demo.db'}",
         "models": models,
         "policies": {POLICY: policy},

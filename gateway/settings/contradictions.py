@@ -47,7 +47,7 @@ def _models(models: list[object], say: Say) -> list[str]:
         if not isinstance(id, str):
             continue
         if id in ids:
-            say(("models", i, "id"), f"'{id}' is given to two models; ids must differ")
+            say(("models", i, "id"), f"{shown(id)} is given to two models; ids must differ")
         if id == "auto":
             say(("models", i, "id"), "'auto' is the gateway's own word; choose another id")
         ids.append(id)
@@ -57,7 +57,7 @@ def _models(models: list[object], say: Say) -> list[str]:
         if isinstance(like, str) and like == own:
             say(("models", i, "cold_start", "like"), f"is the model itself; name another{_known(others)}")
         elif isinstance(like, str) and like not in ids:
-            say(("models", i, "cold_start", "like"), f"'{like}' is not another model's id{_meant(like, others)}")
+            say(("models", i, "cold_start", "like"), f"{shown(like)} is not another model's id{_meant(like, others)}")
     return list(dict.fromkeys(ids))
 
 
@@ -65,9 +65,9 @@ def _policy(at: Path, policy: Mapping[str, object], ids: list[str], say: Say) ->
     listed = _list(policy.get("models"))
     for i, id in enumerate(listed):
         if isinstance(id, str) and id not in ids:
-            say((*at, "models", i), f"'{id}' is not a configured model{_meant(id, ids)}")
+            say((*at, "models", i), f"{shown(id)} is not a configured model{_meant(id, ids)}")
         elif isinstance(id, str) and id in listed[:i]:
-            say((*at, "models", i), f"'{id}' is listed twice; take one out")
+            say((*at, "models", i), f"{shown(id)} is listed twice; take one out")
     # A misspelt entry is one mistake, not two: who names the model rightly is right.
     chosen = [closest(id, ids) or id for id in listed if isinstance(id, str)]
     named = {
@@ -78,7 +78,7 @@ def _policy(at: Path, policy: Mapping[str, object], ids: list[str], say: Say) ->
         named[*at, "algorithm", "weights", arm] = arm
     for path, name in named.items():
         if isinstance(name, str) and chosen and name not in chosen:
-            say(path, f"'{name}' is not among this policy's models{_meant(name, chosen)}")
+            say(path, f"{shown(name)} is not among this policy's models{_meant(name, chosen)}")
     for signal in _mapping(_mapping(policy.get("scoring")).get("weights")):
         if signal not in DEFAULT_WEIGHTS:
             say((*at, "scoring", "weights", signal), f"is not a known signal{_meant(signal, list(DEFAULT_WEIGHTS))}")

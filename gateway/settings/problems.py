@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -39,7 +40,8 @@ def dotted(path: Sequence[str | int]) -> str:
             text += f"[{step}]"
         else:
             # Under `keys` stands a list; whoever wrote a mapping there may have used the keys themselves as names.
-            word = "***" if i == 1 and path[0] == "keys" else step if re.fullmatch(r"[\w-]+", step) else f'"{step}"'
+            plain = step if re.fullmatch(r"[\w-]+", step) else json.dumps(step, ensure_ascii=not step.isprintable())
+            word = "***" if i == 1 and path[0] == "keys" else plain
             text += f".{word}" if text else word
     return text
 

@@ -16,6 +16,8 @@ import yaml
 from gateway.settings.problems import Path
 
 _TAG = "tag:yaml.org,2002:"
+_HALF = re.compile(r"[\ud800-\udfff]")
+"""Surrogates: YAML's escapes can make them, and no file or terminal can take them."""
 _OTHER_KINDS = frozenset({"binary", "map", "omap", "pairs", "seq", "set", "timestamp"})
 _MAX_NODES = 50_000
 _MAX_DEPTH = 50
@@ -74,6 +76,8 @@ def read_yaml(text: str) -> Yaml:
         line = text.count("\n", 0, error.position) + 1
         code = error.character if isinstance(error.character, int) else ord(error.character)
         _unreadable(result, line, f"holds the character U+{code:04X}, which YAML does not allow; take it out")
+    except (ValueError, OverflowError):
+        _unreadable(result, None, "not valid YAML: an escape such as \\UFFFFFFFF is no character")
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         _unreadable(result, None if mark is None else mark.line + 1, f"not valid YAML: {_in_words(error)}")
@@ -135,7 +139,7 @@ class _Builder:
             line = key.start_mark.line + 1
             if key.tag == f"{_TAG}merge":
                 merged += value.value if isinstance(value, yaml.SequenceNode) else [value]
-            elif not isinstance(key, yaml.ScalarNode):
+            elif not isinstance(key, yaml.ScalarNode) or _HALF.search(key.value):
                 self._say(key, path, "a key must be a word; a value that begins with '{' or '[' needs quotes")
             elif key.value in first:
                 self._say(key, (*path, key.value), f"is given twice, first on line {first[key.value]}; take one out")
@@ -150,6 +154,9 @@ class _Builder:
 
     def _scalar(self, node: yaml.ScalarNode, path: Path) -> object:
         kind = node.tag.removeprefix(_TAG)
+        if _HALF.search(node.value):
+            self._say(node, path, "holds half a character (an escape from \\ud800 to \\udfff); write it whole")
+            return None
         if kind not in _SCALARS or not node.tag.startswith(_TAG):
             self._say(node, path, _refused(node.tag))
             return None

@@ -188,7 +188,7 @@ def check_stream_cut(world: World) -> None:
         texts.extend(chunk.choices[0].delta.content or "" for chunk in stream)
 
     error = _raised(openai.APIError, read)
-    assert error.code == "upstream_invalid_response"
+    assert error.code == "upstream_stream_cut"
     assert any(texts)
 
 

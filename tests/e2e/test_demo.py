@@ -112,23 +112,22 @@ def test_without_matplotlib_the_table_still_comes(tmp_path: Path) -> None:
 
 def test_keep_goes_on_serving_until_it_is_told_to_end(tmp_path: Path) -> None:
     """With --keep the URL is printed, the gateway answers there, and SIGINT ends it cleanly."""
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "gateway", "demo", "--requests", "24", "--json", "--keep"],
         cwd=tmp_path,
         env={"PATH": "", "PYTHONPATH": str(Path(__file__).parents[2])},
         stdout=subprocess.PIPE,
         text=True,
-    )
-    try:
-        assert process.stdout is not None
-        found = json.loads(process.stdout.readline())
-        with urllib.request.urlopen(f"{found['base_url']}/models", timeout=10) as response:
-            assert {model["id"] for model in json.load(response)["data"]} >= {"auto", "swift", "coder", "scholar"}
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=60) == 0
-    finally:
-        process.kill()
-        process.wait()
+    ) as process:
+        try:
+            assert process.stdout is not None
+            found = json.loads(process.stdout.readline())
+            with urllib.request.urlopen(f"{found['base_url']}/models", timeout=10) as response:
+                assert {model["id"] for model in json.load(response)["data"]} >= {"auto", "swift", "coder", "scholar"}
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=60) == 0
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize("options", [["--keep", "--seeds", "2"], ["--algorithm", "magic"], ["--requests", "3"]])

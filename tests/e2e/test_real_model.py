@@ -30,12 +30,17 @@ PASSES = 4
 """How often each question is asked.
 
 The order of the questions is fixed and the answers are greedy, but the gateway explores by chance. Both lessons were
-therefore simulated with the gateway's own learner and the models' real answers, 1500 times each with 120 requests:
+therefore simulated, with the gateway's own features, LinUCB and choice on the table of the models' real answers: in
+1,500 runs of the quality lesson and 3,100 of the cost lesson (every run with other chances and another order) the
+favourite's share of the last third was never below 0.84, its mean reward always the highest, and never more than 0.03
+from what was expected. The limits below leave room beyond that; a chance failure is well below 1 in 1,000. For this the
+stunted model is hardly cheaper than the trimmed one: where it is much cheaper, a learner that saw the trimmed one fail
+five times in a row at first settles for the stunted one, once in 300 runs.
 """
 MAX_COST_USD, MAX_LATENCY_S = 0.001, 15.0
 PRICES = {WHOLE.alias: (10.0, 50.0), TRIMMED.alias: (0.4, 1.5), STUNTED.alias: (0.3, 1.2)}
 """USD per million tokens, in and out. An answer of the whole model costs about 0.9 of `MAX_COST_USD`, of the others
-0.03. The stunted model is hardly cheaper than the trimmed one on purpose: see `PASSES`."""
+0.03."""
 WEIGHTS = {"quality": (0.8, 0.15, 0.05), "cost": (0.4, 0.5, 0.1)}
 """What the presets are documented to mean: quality, cost, latency."""
 
@@ -48,14 +53,14 @@ class Measured:
 
     accuracy: float
     cost_usd: float
-    latency_s: float
+    saved: float
+    quick: float
+    """The parts of the reward that cost and latency earn."""
 
     def reward(self, preset: str) -> float:
-        """Its expected reward, from the rule: no answer costs more than `MAX_COST_USD`, so the mean may be taken."""
-        assert self.cost_usd < MAX_COST_USD
+        """Its expected reward, by the documented rule."""
         quality, cost, latency = WEIGHTS[preset]
-        saved, quick = 1 - self.cost_usd / MAX_COST_USD, 1 - self.latency_s / MAX_LATENCY_S
-        return quality * self.accuracy + cost * saved + latency * quick
+        return quality * self.accuracy + cost * self.saved + latency * self.quick
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +106,7 @@ async def measured(models: Sequence[LocalModel]) -> Mapping[str, Measured]:
 
 
 async def _measure(model: LocalModel) -> Measured:
-    rows: list[tuple[bool, float, float]] = []
+    rows: list[tuple[float, float, float, float]] = []
     pending = iter(QUESTIONS)
     into, out = PRICES[model.alias]
 
@@ -113,12 +118,14 @@ async def _measure(model: LocalModel) -> Measured:
                 answer = await response.json()
             usage = answer["usage"]
             cost_usd = (usage["prompt_tokens"] * into + usage["completion_tokens"] * out) / 1e6
-            rows.append((question.check(_text(answer)), cost_usd, time.monotonic() - began))
+            saved = 1 - min(1.0, cost_usd / MAX_COST_USD)
+            quick = 1 - min(1.0, (time.monotonic() - began) / MAX_LATENCY_S)
+            rows.append((float(question.check(_text(answer))), cost_usd, saved, quick))
 
     async with aiohttp.ClientSession() as session:
         await asyncio.gather(*(client(session) for _ in range(CLIENTS)))
-    accuracy, cost_usd, latency_s = np.mean(rows, axis=0).tolist()
-    return Measured(accuracy=accuracy, cost_usd=cost_usd, latency_s=latency_s)
+    accuracy, cost_usd, saved, quick = np.mean(rows, axis=0).tolist()
+    return Measured(accuracy=accuracy, cost_usd=cost_usd, saved=saved, quick=quick)
 
 
 def _text(answer: Mapping[str, Any]) -> str:
@@ -166,7 +173,7 @@ async def test_the_gateway_learns_what_pays(
     assert all(arm["pulls"] == arm["rewarded"] == arm["rated"] for arm in arms.values())
     # What it thinks of its favourite is the truth, not merely the highest of three numbers.
     assert arms[optimum]["mean_cost_usd"] == pytest.approx(measured[optimum].cost_usd, rel=0.05)
-    assert arms[optimum]["mean_reward"] == pytest.approx(expected[optimum], abs=0.1)
+    assert arms[optimum]["mean_reward"] == pytest.approx(expected[optimum], abs=0.06)
 
 
 async def _streamed(client: AsyncOpenAI, model: str) -> tuple[list[str], tuple[int, int, int]]:

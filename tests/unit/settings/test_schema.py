@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 
 import pytest
@@ -69,7 +69,7 @@ def test_an_algorithm_is_the_cores_own_dataclass() -> None:
 def test_settings_travel_to_worker_processes() -> None:
     """The supervisor sends them to its workers, secrets included."""
     found = settings(top('admin_key: "the-admin-key"'))
-    assert pickle.loads(pickle.dumps(found)) == found  # our own bytes
+    assert ForkingPickler.loads(ForkingPickler.dumps(found)) == found
 
 
 def test_secrets_are_known_and_not_shown() -> None:
