@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
 
 import click
 
@@ -16,33 +16,48 @@ from gateway.cli.operate import kill, rollout, status
 from gateway.cli.serve import serve
 from gateway.errors import GatewayError
 
+_WANTED = "gateway.json"
+
+
+class _JsonError(click.ClickException):
+    """A command line that cannot be understood, told as an error object on standard output."""
+
+    exit_code = 2
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print it, as click asks for."""
+        told = GatewayError(self.message, code="usage")
+        told.type = "invalid_request_error"
+        click.echo(json.dumps(told.body()), file=file)
+
+
+@contextmanager
+def _told(as_json: bool) -> Iterator[None]:
+    try:
+        yield
+    except click.UsageError as error:
+        if as_json:
+            raise _JsonError(error.format_message()) from error
+        raise
+
 
 class Commands(click.Group):
-    """With --json, a command line that cannot be understood is told as JSON as well."""
+    """With --json anywhere in the line, what is wrong with the line is JSON as well."""
 
-    def main(
-        self,
-        args: Sequence[str] | None = None,
-        prog_name: str | None = None,
-        complete_var: str | None = None,
-        standalone_mode: bool = True,
-        **extra: Any,
-    ) -> Any:
-        """Run a command line; see click."""
-        given = list(sys.argv[1:] if args is None else args)
-        as_json = standalone_mode and "--json" in given
-        try:
-            status = super().main(given, prog_name, complete_var, standalone_mode and not as_json, **extra)
-        except click.ClickException as error:
-            if not as_json:
-                raise
-            told = GatewayError(error.format_message(), code="usage")
-            told.type = "invalid_request_error"
-            click.echo(json.dumps(told.body()))
-            sys.exit(error.exit_code)
-        if as_json:
-            sys.exit(status)
-        return status
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Read the line up to the command's name."""
+        wanted = "--json" in args
+        with _told(wanted):
+            context = super().make_context(info_name, args, parent, **extra)
+        context.meta[_WANTED] = wanted
+        return context
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Read the rest, and run the command."""
+        with _told(ctx.meta[_WANTED]):
+            return super().invoke(ctx)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gateway.settings.schema import Settings
 
 
-@click.command()
+@click.command(short_help="Check a configuration: every problem at once.")
 @config_option
 @json_option
 def check(config: Path | None, as_json: bool) -> None:

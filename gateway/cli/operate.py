@@ -72,7 +72,7 @@ def _address(host: str, port: int) -> str:
     return f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"
 
 
-@click.command()
+@click.command(short_help="What a running gateway has learned, per model.")
 @_where
 def status(**where: Unpack[Where]) -> None:
     """Arms, what was learned of them, rollout stage and spend of a running gateway."""
@@ -93,7 +93,7 @@ def _finite(_context: click.Context, _parameter: click.Parameter, value: float |
     return value
 
 
-@click.command()
+@click.command(short_help="Turn a policy's rollout, or show it.")
 @click.argument("policy")
 @click.option("--stage", type=click.Choice(["off", "shadow", "canary", "full"]), default=None)
 @click.option(
@@ -112,7 +112,7 @@ def rollout(policy: str, stage: str | None, percentage: float | None, **where: U
     _tell_rollout(answer, as_json=where["as_json"])
 
 
-@click.command()
+@click.command(short_help="The kill switch: the baseline serves everything.")
 @click.argument("policy")
 @_where
 def kill(policy: str, **where: Unpack[Where]) -> None:

@@ -11,7 +11,7 @@ import click
 from gateway.cli.options import config_option, fail, json_option, settings_or_exit
 
 
-@click.command()
+@click.command(short_help="Run the gateway until SIGTERM or Ctrl-C.")
 @config_option
 @click.option("--host", default=None, help="Overrides server.host.")
 @click.option("--port", type=click.IntRange(0, 65535), default=None, help="Overrides server.port; 0: any free one.")

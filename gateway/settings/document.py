@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from gateway.settings.overrides import override
-from gateway.settings.problems import Path, Problem, hidden, shown
+from gateway.settings.problems import SHORTEST_SECRET, Path, Problem, hidden, shown
 from gateway.settings.yaml_text import Yaml
 
 _REFERENCE = re.compile(r"\$(?P<escaped>\$\{)|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}|(?P<wrong>\$\{)")
@@ -102,7 +102,7 @@ class Document:
             self._say(path, f"the environment variable {name} is empty; give it a value")
         else:
             self._filled[path] = name
-            if _SECRET_NAME.search(name):
+            if _SECRET_NAME.search(name) and len(self._environment[name]) >= SHORTEST_SECRET:
                 self.secrets.add(self._environment[name])
             return self._environment[name]
         return match[0]

@@ -13,7 +13,7 @@ Path = tuple[str | int, ...]
 _SECRETS = frozenset({"apikey", "adminkey"})
 _USERINFO = re.compile(r"://[^/\s@]*@")
 _LONGEST = 80
-_SHORTEST_SECRET = 6
+SHORTEST_SECRET = 6
 """Shorter ones are left alone when messages are searched for secrets: blanking out every 'k' would hide the message."""
 
 
@@ -61,7 +61,7 @@ def secrets_in(value: object, path: Path = ()) -> Iterator[str]:
     elif isinstance(value, list):
         for i, item in enumerate(value):
             yield from secrets_in(item, (*path, i))
-    elif value is not None and hidden(path) and len(str(value)) >= _SHORTEST_SECRET and "${" not in str(value):
+    elif value is not None and hidden(path) and len(str(value)) >= SHORTEST_SECRET and "${" not in str(value):
         yield str(value)  # and a reference that could not be filled is none
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -34,7 +35,9 @@ class Supervised:
             f"sys.exit(Supervisor(found, body=worker_bodies.{body}, grace_s=0.2).run())\n"
         )
         line = [sys.executable, "-c", script]
-        self.process = subprocess.Popen(line, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        pipe = subprocess.PIPE
+        # In a group of its own, so that nothing it started outlives the test.
+        self.process = subprocess.Popen(line, cwd=ROOT, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
 
     def line(self, ending: str) -> int:
         """The process id of the next line that ends like this."""
@@ -64,11 +67,9 @@ def supervised() -> Iterator[Any]:
 
     yield start
     for one in running:
-        family = psutil.Process(one.process.pid).children(recursive=True) if one.process.poll() is None else []
-        one.process.kill()
-        for worker in family:
-            worker.kill()
-        one.process.communicate()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(one.process.pid, signal.SIGKILL)
+        one.process.communicate(timeout=30)
 
 
 def gone(pid: int, within_s: float = 10.0) -> bool:

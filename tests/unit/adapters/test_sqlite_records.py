@@ -79,6 +79,7 @@ def test_ids_of_batches_are_trimmed_by_age(connection: sqlite3.Connection) -> No
     ("query", "index"),
     [
         (sqlite_records._BY_ID, "sqlite_autoindex_records"),
+        (sqlite_records._BY_ID + sqlite_records._OWN, "sqlite_autoindex_records"),
         (sqlite_records._BY_COMPLETION, "records_by_completion"),
         (sqlite_records._RECENT.replace("?", "'default'", 1), "records_by_policy"),
         (sqlite_records._OLD.replace("?", "0", 1), "records_by_age"),
@@ -87,6 +88,6 @@ def test_ids_of_batches_are_trimmed_by_age(connection: sqlite3.Connection) -> No
 )
 def test_queries_use_an_index(connection: sqlite3.Connection, query: str, index: str) -> None:
     """With millions of records a scan would hold up everybody."""
-    plan = str([row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}", (5,))])
+    plan = str([row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}", (5, 5, 5)[: query.count("?")])])
     assert index in plan
     assert "SCAN records" not in plan

@@ -70,9 +70,16 @@ def test_the_commands_are_those_of_the_public_face() -> None:
 
 @pytest.mark.parametrize("name", list(main.commands))
 def test_every_command_takes_json_and_explains_itself(run: Run, name: str) -> None:
-    """`--json` everywhere, and one sentence of help that is not cut off in the middle of a word."""
+    """`--json` everywhere, and a sentence of help."""
     assert "--json" in run([name, "--help"]).stdout
     assert main.commands[name].help
+
+
+def test_no_summary_is_cut_off(run: Run) -> None:
+    """On a screen of the usual 80 columns the list of commands reads as sentences."""
+    listed = run(["--help"]).stdout.partition("Commands:\n")[2].splitlines()
+    assert len(listed) == len(main.commands)
+    assert [line for line in listed if not line.endswith(".") or (line.endswith("...") and "demo" not in line)] == []
 
 
 def test_the_version_is_the_packages(run: Run) -> None:
