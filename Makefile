@@ -12,10 +12,12 @@ lint:
 
 # Keeps every pin that still fits pyproject.toml; `make lock UPGRADE=--upgrade` takes the newest of each.
 # One version for all Pythons (fewest), so that everyone tests the same; --universal adds the markers of the platforms.
-COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
-	--no-emit-index-url --annotation-style line $(UPGRADE) pyproject.toml --extra demo
+LOCK = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
+	--no-emit-index-url --annotation-style line $(UPGRADE)
+COMPILE = $(LOCK) pyproject.toml --extra demo
 
 lock:
 	python3 -m venv .venv && .venv/bin/pip install -q uv==0.13.9
 	$(COMPILE) --output-file requirements.lock
 	$(COMPILE) --group dev --output-file requirements-dev.lock
+	echo openai==3.54.0 | $(LOCK) --output-file tests/clients/requirements.lock -

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import socket
 from collections.abc import Callable
 
 import numpy as np
@@ -105,7 +104,7 @@ class Gateway:
         self._tasks.every("sync", server.sync_interval_s, self.sync.tick)
         self._tasks.every("refresh", _REFRESH_S, self._refresh)
         if self._lane is not None:
-            self._tasks.spawn("load litellm", self._lane.warm())
+            self._tasks.spawn("load litellm", self._lane.warm(), finish=False)
         port = int(self._runner.addresses[0][1])
         _log.info("gateway_listening", url=f"http://{server.host}:{port}", policies=list(self.policies))
         return port
@@ -146,10 +145,3 @@ async def run(settings: Settings, *, reuse_port: bool = False, ready: Callable[[
         ready(port)
     await over.wait()
     await gateway.stop()
-
-
-def free_port(host: str) -> int:
-    """A port that is free right now."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])

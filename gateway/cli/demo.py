@@ -40,7 +40,7 @@ class Given(TypedDict):
     as_json: bool
 
 
-@click.command()
+@click.command(short_help="See it learn from simulated providers: no key, no network.")
 @click.option("--requests", type=click.IntRange(24, 100_000), default=3_000, show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the questions and answers.")
 @click.option(

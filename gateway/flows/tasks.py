@@ -21,9 +21,9 @@ class Tasks:
         """Number of tasks alive, loops included."""
         return len(self._running) + len(self._loops)
 
-    def spawn(self, name: str, work: Coroutine[object, object, None]) -> None:
-        """Run `work` once in the background; an error is logged, never raised."""
-        self._keep(self._running, name, self._guard(name, work))
+    def spawn(self, name: str, work: Coroutine[object, object, None], *, finish: bool = True) -> None:
+        """Run `work` once in the background; an error is logged, never raised. `finish`: `drain` lets it end."""
+        self._keep(self._running if finish else self._loops, name, self._guard(name, work))
 
     def every(self, name: str, interval_s: float, action: Callable[[], Awaitable[None]]) -> None:
         """Await `action()` again and again, `interval_s` seconds apart, until `drain`; an error does not end it."""
@@ -37,6 +37,7 @@ class Tasks:
 
     async def drain(self, timeout_s: float) -> int:
         """Stop the loops, let single tasks finish within the time, cancel the rest. Returns how many were cancelled."""
+        await asyncio.sleep(0)  # what was spawned just now begins, or its coroutine would never be awaited
         for task in self._loops:
             task.cancel()
         if self._running:

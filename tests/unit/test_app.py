@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from gateway.app import free_port
 from tests.builders import make_completion
 from tests.serving import serving
 
@@ -55,8 +54,3 @@ async def test_the_snapshot_follows_the_rewards(tmp_path: Path) -> None:
         arms = [(await client.chat())[2]["x-gateway-model"] for _ in range(20)]
         # 1 % of the floor's 2 % goes to the other arm: three of twenty is already a 1 in 100,000 event.
         assert arms.count("small") >= 17
-
-
-def test_a_free_port_is_free() -> None:
-    """It can be bound right away."""
-    assert 1024 <= free_port("127.0.0.1") <= 65535

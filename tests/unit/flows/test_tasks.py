@@ -57,5 +57,7 @@ async def test_drain_waits_for_work_and_cancels_what_is_late() -> None:
     assert await tasks.drain(5.0) == 0
     tasks.spawn("endless", endless())
     assert await tasks.drain(0.01) == 1
+    tasks.spawn("of no use any more", endless(), finish=False)
+    assert await tasks.drain(5.0) == 0
     assert done == ["quick"]
     assert len(tasks) == 0
