@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from gateway.api.middleware import json_response
+from gateway.api.middleware import json_response, read_body
 from gateway.api.services import SERVICES, Services
 from gateway.api.wire import parse_object
 from gateway.core.policies.base import Exploration
@@ -38,7 +38,7 @@ async def rollout(request: web.Request) -> web.StreamResponse:
     """Set stage and percentage, on all replicas within a second."""
     services = request.app[SERVICES]
     found = _find(services, request)
-    body = parse_object(await request.read())
+    body = parse_object(await read_body(request))
     unknown = sorted(set(body) - {"stage", "percentage"})
     if unknown:
         raise RequestError(f"Unknown field '{unknown[0]}'; known: stage, percentage.", param=unknown[0])

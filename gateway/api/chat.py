@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from gateway.api.middleware import ARRIVED, REQUEST_ID, TENANT, error_response, json_response
+from gateway.api.middleware import ARRIVED, REQUEST_ID, TENANT, error_response, json_response, read_body
 from gateway.api.services import SERVICES
 from gateway.api.sse import send_stream
 from gateway.api.wire import chat_request
@@ -15,7 +15,9 @@ from gateway.flows.serve import Answer, ServingError
 async def chat(request: web.Request) -> web.StreamResponse:
     """Answer a chat completion, whole or streamed, with the decision in the headers."""
     services = request.app[SERVICES]
-    asked = chat_request(await request.read(), request.headers, tenant=request[TENANT], request_id=request[REQUEST_ID])
+    asked = chat_request(
+        await read_body(request), request.headers, tenant=request[TENANT], request_id=request[REQUEST_ID]
+    )
     try:
         answer = await services.serve.chat(asked, request[ARRIVED])
     except ServingError as error:

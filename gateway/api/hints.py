@@ -9,7 +9,9 @@ from typing import cast
 from gateway.core.values import Hints, OutputLength
 from gateway.errors import RequestError
 
-_HEADERS = ("task_type", "priority", "output_length", "language", "region", "user_id")
+_PREFIX = "x-gateway-"
+_OURS = ("session_id", "timeout_s", "shadow")
+"""Headers of ours that are no hints."""
 _LENGTHS = ("short", "medium", "long")
 _MOST_KEYS = 64
 _LONGEST = 512
@@ -18,10 +20,10 @@ _LONGEST = 512
 def hints(body: Mapping[str, object], headers: Mapping[str, str]) -> Hints:
     """Hints from both places; RequestError for a value that cannot be meant."""
     told, where = _metadata(body.get("metadata")), {}
-    for name in _HEADERS:
-        header = f"x-gateway-{name.replace('_', '-')}"
-        if headers.get(header):
-            told[name], where[name] = headers[header][:_LONGEST], header
+    for header, value in headers.items():
+        name = header.lower().removeprefix(_PREFIX).replace("-", "_")
+        if header.lower().startswith(_PREFIX) and name not in _OURS and value:
+            told[name], where[name] = value[:_LONGEST], header.lower()
     user = body.get("user")
     length = told.get("output_length")
     if length is not None and length not in _LENGTHS:

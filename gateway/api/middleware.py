@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import zlib
 from collections.abc import Awaitable, Callable, Mapping
 
 import orjson
@@ -39,6 +40,17 @@ def error_response(error: GatewayError, headers: Mapping[str, str] | None = None
     if wait_s is not None and error.status in (429, 503):
         response.headers["Retry-After"] = str(max(1, round(wait_s)))
     return response
+
+
+async def read_body(request: web.Request) -> bytes:
+    """The request's body; RequestError where it is not encoded as its headers say."""
+    try:
+        return await request.read()
+    except (zlib.error, web.RequestPayloadError) as error:
+        given = request.headers.get("Content-Encoding", "identity")
+        raise RequestError(
+            f"The body could not be read as Content-Encoding '{given[:40]}'.", code="invalid_body"
+        ) from error
 
 
 async def unnamed(_request: web.Request, response: web.StreamResponse) -> None:

@@ -38,7 +38,11 @@ def build(services: Services, *, max_body_bytes: int) -> web.Application:
     app.on_response_prepare.append(unnamed)
     roles: dict[str, Role] = {}
     for method, path, role, handler in _TABLE:
-        route = app.router.add_route(method, path, handler)
+        route = (
+            app.router.add_get(path, handler)  # and HEAD
+            if method == "GET"
+            else app.router.add_route(method, path, handler)
+        )
         assert route.resource is not None
         roles[route.resource.canonical] = role
     app[ROLES] = roles

@@ -103,7 +103,19 @@ def _messages(value: object) -> list[Json]:
                 f"'content' must be a string, a list of parts or null, not {_kind(message['content'])}.",
                 param=f"messages[{i}].content",
             )
+        _check_parts(message, f"messages[{i}]")
     return value
+
+
+def _check_parts(message: Mapping[str, object], where: str) -> None:
+    content, calls = message.get("content"), message.get("tool_calls")
+    for i, part in enumerate(content if isinstance(content, list) else ()):
+        if not isinstance(part, dict) or not isinstance(part.get("type"), str):
+            raise RequestError(
+                "A part of 'content' must be an object with a 'type' such as 'text'.", param=f"{where}.content[{i}]"
+            )
+    if calls is not None and not (isinstance(calls, list) and all(isinstance(call, dict) for call in calls)):
+        raise RequestError("'tool_calls' must be a list of objects.", param=f"{where}.tool_calls")
 
 
 def _check_numbers(body: Mapping[str, object]) -> None:

@@ -26,7 +26,7 @@ class Tallies:
     """Scalar sums. Counts are floats because forgetting makes them fractions."""
 
     pulls: float = 0.0
-    """Decisions served by the arm."""
+    """Decisions for which the arm returned something, good or bad: whole answers, aborted ones, its own failures."""
     rewarded: float = 0.0
     """Distinct decisions with a reward in the sums."""
     reward: float = 0.0

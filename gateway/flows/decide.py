@@ -44,7 +44,8 @@ class Decide:
         context = policy.describer.describe(request, datetime.fromtimestamp(now_s).astimezone())
         able = eligible(policy.arms, context, request).indices
         state = self.switches.state(policy.name)
-        choice, trouble = self._ask(policy, context, able, state)
+        left_out = state.stage == "shadow" and not request.shadowed
+        choice, trouble = (None, "left out of shadowing") if left_out else self._ask(policy, context, able, state)
         baseline = self._baseline(policy, able)
         mode = admit(state, policy.name, request.unit) if choice is not None else "baseline"
         arm_id = baseline

@@ -9,12 +9,14 @@ from typing import Generic, TypeVar
 import structlog
 
 from gateway.core.values import Arm, ChatRequest, Decision, FailedAttempt
-from gateway.errors import UpstreamError, UpstreamTimeoutError
+from gateway.errors import UpstreamError
 from gateway.flows.policy import Policy
 from gateway.flows.ports import Call, Clock, Meter, Reply, ReplyStream, Upstream
 
 _log = structlog.get_logger()
 T = TypeVar("T")
+_LEAST_S = 0.1
+"""With less time than this left another attempt would only blame another arm for the deadline."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,7 @@ class Forward:
                 if tried == len(order) or not self._may_retry(policy, error, deadline):
                     raise ForwardingError(error, tuple(failed)) from error
             else:
+                policy.retry_budget.refund(len(failed))
                 return Forwarded(arm=arm, result=result, failed=tuple(failed))
         raise AssertionError("a decision orders at least one arm")
 
@@ -88,6 +91,4 @@ class Forward:
 
     def _may_retry(self, policy: Policy, error: UpstreamError, deadline: float) -> bool:
         now = self.clock.monotonic()
-        if isinstance(error, UpstreamTimeoutError) and now >= deadline:
-            return False
-        return error.retryable and now < deadline and policy.retry_budget.withdraw(now)
+        return error.retryable and deadline - now > _LEAST_S and policy.retry_budget.withdraw(now)

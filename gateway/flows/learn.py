@@ -88,6 +88,7 @@ class Learn:
     def _outcome(self, policy: Policy, decision: Decision, request: ChatRequest, ending: Ending) -> Outcome:
         completion = ending.completion
         status = ending.status
+        attempts = len(ending.failed) + (status in ("answered", "aborted"))
         signals: Mapping[str, float] = {}
         quality: float | None = None
         if completion is not None and status == "answered":
@@ -107,7 +108,7 @@ class Learn:
             completion_id=None if completion is None else completion.id,
             arm_id=ending.arm_id,
             status=status,
-            attempts=len(ending.failed) + (status in ("answered", "aborted")),
+            attempts=attempts,
             signals=signals,
             quality=quality,
             cost_usd=cost_usd,
@@ -125,7 +126,8 @@ class Learn:
         for attempt in outcome.failed:
             # Only the model's own failure is worth 0; a provider that is down says nothing of its model.
             own = not attempt.infrastructure and attempt.arm_id != outcome.arm_id
-            row = Observation(arm_id=attempt.arm_id, x=x, reward=0.0 if own else None, tallies=Tallies(failures=1.0))
+            tallies = Tallies(pulls=float(own), failures=1.0)
+            row = Observation(arm_id=attempt.arm_id, x=x, reward=0.0 if own else None, tallies=tallies)
             learner.observe(row, now_s)
         served = outcome.status in ("answered", "failed", "aborted")
         tallies = Tallies(

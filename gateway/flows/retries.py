@@ -6,7 +6,8 @@ from __future__ import annotations
 class RetryBudget:
     """Retries allowed: a share of the requests seen, and a small floor a second so that a quiet service may retry.
 
-    A token bucket: each request deposits `percent`/100 tokens, time deposits `floor_per_s`; a retry withdraws one.
+    A token bucket: each request deposits `percent`/100 tokens, time deposits `floor_per_s`; a retry withdraws one, and
+    gets it back if it ends with an answer.
     """
 
     def __init__(self, percent: float, *, floor_per_s: float = 3.0, capacity: float = 100.0) -> None:
@@ -33,6 +34,13 @@ class RetryBudget:
             self._floor_tokens -= 1.0
             return True
         return False
+
+    def refund(self, retries: int) -> None:
+        """These retries led to an answer: one dead arm beside a healthy one must not use the budget up.
+
+        What is left to be paid for is retries in vain, which are what would amplify an outage.
+        """
+        self._tokens = min(self._capacity, self._tokens + retries)
 
     def _refill(self, now_s: float) -> None:
         if self._seen_s is not None:

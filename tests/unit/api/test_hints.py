@@ -33,3 +33,12 @@ def test_metadata_is_bounded() -> None:
     with pytest.raises(RequestError):
         hints({"metadata": {str(i): "x" for i in range(65)}}, {})
     assert len(hints({"metadata": {"a": "x" * 10_000}}, {}).custom["a"]) == 512
+
+
+def test_any_other_header_of_ours_is_a_custom_feature() -> None:
+    """As with metadata; those that mean something else are no hints."""
+    told = hints(
+        {"metadata": {"tier": "free", "plan": "a"}},
+        CIMultiDict({"X-Gateway-Tier": "paid", "x-gateway-session-id": "s", "x-gateway-shadow": "off", "x-other": "1"}),
+    )
+    assert dict(told.custom) == {"tier": "paid", "plan": "a"}

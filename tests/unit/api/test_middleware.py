@@ -136,3 +136,21 @@ async def test_no_route_names_the_software(tmp_path: Path) -> None:
         assert "aiohttp" not in headers.get("Server", "")
         _, _, headers = await client.chat(stream=True)
         assert "aiohttp" not in headers.get("Server", "")
+
+
+async def test_a_body_that_is_not_encoded_as_it_says_is_refused(tmp_path: Path) -> None:
+    """400, not 500: the client is at fault."""
+    async with serving(tmp_path) as client:
+        status, answer, _ = await client.send(
+            "POST",
+            "/v1/chat/completions",
+            b"not gzip",
+            {"Content-Encoding": "gzip", "Content-Type": "application/json"},
+        )
+        assert (status, answer["error"]["code"]) == (400, "invalid_body")
+
+
+async def test_head_is_answered_where_get_is(tmp_path: Path) -> None:
+    """Load balancers probe with HEAD."""
+    async with serving(tmp_path) as client:
+        assert (await client.send("HEAD", "/healthz"))[0] == 200

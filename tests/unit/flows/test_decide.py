@@ -103,3 +103,13 @@ async def test_an_answer_from_another_arm_is_called_a_fallback(tmp_path: Path) -
         decision = world.decide.decide(world.policy, make_request())
         assert served_mode(decision, decision.arm_id) == "live"
         assert served_mode(decision, "another") == "fallback"
+
+
+async def test_a_request_may_be_left_out_of_shadowing(tmp_path: Path) -> None:
+    """x-gateway-shadow: off: in the shadow stage the learner is not asked; in the others it changes nothing."""
+    async with open_world(tmp_path, rollout=RolloutState(stage="shadow")) as world:
+        decision = world.decide.decide(world.policy, make_request(shadowed=False))
+        assert (decision.mode, decision.arm_id, decision.proposal) == ("baseline", "large", None)
+        assert world.decide.decide(world.policy, make_request()).proposal is not None
+    async with open_world(tmp_path) as world:
+        assert world.decide.decide(world.policy, make_request(shadowed=False)).mode == "live"

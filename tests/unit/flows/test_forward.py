@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from gateway.core.rollout import RolloutState
 from gateway.core.values import Completion
 from gateway.errors import UpstreamError
 from gateway.flows.forward import ForwardingError
 from gateway.flows.ports import Call
-from tests.builders import make_arm, make_request
+from tests.builders import make_arm, make_completion, make_request
 from tests.world import open_world
 
 ARMS = tuple(make_arm(id=name) for name in "abcde")
@@ -73,3 +74,32 @@ async def test_an_outage_uses_up_the_retry_budget(tmp_path: Path) -> None:
             with pytest.raises(ForwardingError):
                 await world.forward.complete(world.policy, decision, request)
         assert len(world.upstream.calls) <= 200 * 1.2 + 3
+
+
+async def test_a_dead_baseline_beside_a_healthy_arm_fails_nobody(tmp_path: Path) -> None:
+    """Falling over is what retries are for: a hundred requests in a row are answered by the other arm."""
+    async with open_world(tmp_path, rollout=RolloutState()) as world:
+        world.upstream.script = lambda call: (
+            UpstreamError("down", arm_id="large") if call.arm.id == "large" else make_completion()
+        )
+        for _ in range(100):
+            request = make_request()
+            decision = world.decide.decide(world.policy, request)
+            forwarded = await world.forward.complete(world.policy, decision, request)
+            assert (decision.arm_id, forwarded.arm.id) == ("large", "small")
+
+
+async def test_no_attempt_is_made_in_the_last_moment(tmp_path: Path) -> None:
+    """A second arm that gets a few milliseconds would only be blamed for the first one's delay."""
+    async with open_world(tmp_path, arms=ARMS) as world:
+
+        def slow(call: Call) -> Completion | UpstreamError:
+            world.clock.advance(1.95)
+            return UpstreamError("slow", arm_id=call.arm.id)
+
+        world.upstream.script = slow
+        request = make_request(timeout_s=2.0)
+        decision = world.decide.decide(world.policy, request)
+        with pytest.raises(ForwardingError) as caught:
+            await world.forward.complete(world.policy, decision, request)
+        assert [attempt.arm_id for attempt in caught.value.failed] == [decision.arm_id]

@@ -38,3 +38,12 @@ def test_savings_are_bounded() -> None:
     for i in range(10_000):
         budget.request(i / 100)
     assert sum(budget.withdraw(100.0) for _ in range(1000)) <= 13
+
+
+def test_retries_that_end_well_cost_nothing() -> None:
+    """One dead arm beside a healthy one: every request may fall over, for as long as it lasts."""
+    budget = RetryBudget(20.0)
+    for i in range(1000):
+        budget.request(i / 1000)
+        assert budget.withdraw(i / 1000)
+        budget.refund(1)

@@ -78,7 +78,7 @@ async def test_a_models_own_failure_is_worth_nothing(tmp_path: Path) -> None:
         answer = await world.serve.chat(make_request(), world.clock.monotonic())
         answer.finished()
         failed = world.learner.tallies()[world.upstream.calls[0].arm.id]
-        assert (failed.rewarded, failed.reward, failed.failures) == (1.0, 0.0, 1.0)
+        assert (failed.pulls, failed.rewarded, failed.reward, failed.failures) == (1.0, 1.0, 0.0, 1.0)
 
 
 @pytest.mark.parametrize("text", ["", "  \n"])
@@ -88,7 +88,7 @@ async def test_an_empty_answer_is_worth_nothing(tmp_path: Path, text: str) -> No
         world.upstream.script = lambda call: make_completion(text=text)
         answer = await world.serve.chat(make_request(), world.clock.monotonic())
         answer.finished()
-        assert world.meter.outcomes[0].status == "failed"
+        assert (world.meter.outcomes[0].status, world.meter.outcomes[0].attempts) == ("failed", 1)
         reward = world.meter.rewards[0]
         assert reward is not None
         assert reward.value == 0.0
