@@ -27,6 +27,8 @@ _BY_ID = _SELECT + "WHERE id = ?"
 _OWN = " AND (? IS NULL OR tenant = ?)"
 _BY_COMPLETION = _SELECT + "WHERE completion_id = ?" + _OWN + " ORDER BY created_s DESC, seq DESC LIMIT 1"
 _RECENT = _SELECT + "WHERE policy = ? ORDER BY created_s DESC, seq DESC LIMIT ?"
+_RATED_EARLY = """SELECT id FROM records INDEXED BY records_by_age WHERE created_s >= ? AND feedback IS NOT NULL
+    AND outcome IS NOT NULL AND (reward IS NULL OR json_extract(reward, '$.source') <> 'feedback') LIMIT 1000"""
 _INSERT = """INSERT INTO records (id, tenant, policy, created_s, decision, features) VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT (id) DO NOTHING"""
 _STATE = "SELECT feedback IS NOT NULL FROM records WHERE id = ? AND outcome IS NULL"
@@ -89,6 +91,11 @@ def recent(connection: sqlite3.Connection, policy: str, limit: int) -> list[Reco
         except StoreError as error:
             _log.error("record_unreadable", policy=policy, error=error.message)
     return records
+
+
+def rated_early(connection: sqlite3.Connection, since_s: float) -> list[str]:
+    """Ids of settled decisions whose reward does not carry their rating."""
+    return [str(row[0]) for row in connection.execute(_RATED_EARLY, (since_s,))]
 
 
 def trim(connection: sqlite3.Connection, *, before_s: float, max_records: int, batches_before_s: float) -> int:

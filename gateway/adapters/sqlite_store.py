@@ -96,6 +96,10 @@ class SqliteStore:
         """The newest decisions of a policy, newest first."""
         return await self._reader.run("recent", lambda connection: sqlite_records.recent(connection, policy, limit))
 
+    async def rated_early(self, since_s: float) -> Sequence[str]:
+        """Settled decisions whose reward does not carry their rating."""
+        return await self._reader.run("rated_early", lambda connection: sqlite_records.rated_early(connection, since_s))
+
     async def sums(self, key: StateKey, since: int) -> Sums | None:
         """See the port. Totals that cannot be read are put aside, logged, and left out."""
         reading = await self._reader.run("sums", lambda connection: sqlite_sums.read(connection, key, since))

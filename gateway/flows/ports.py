@@ -198,6 +198,14 @@ class StateStore(Protocol):
         """The newest decisions of a policy, newest first."""
         ...
 
+    async def rated_early(self, since_s: float) -> Sequence[str]:
+        """Decisions since this Unix second that are settled and rated, but whose reward does not carry the rating.
+
+        That is so between `record`, which names them, and the `rate` that follows; if the replica died in between, the
+        next one finds them here. A reward that a rating does not change is among them as well.
+        """
+        ...
+
     async def sums(self, key: StateKey, since: int) -> Sums | None:
         """The totals of a key that changed after version `since`; all of them for 0, or where the state was lost.
 

@@ -19,6 +19,8 @@ from gateway.flows.switches import Switches
 _log = structlog.get_logger()
 _BACKLOG = 20_000
 """Log entries kept in memory while the store does not answer; beyond it the oldest are dropped and counted."""
+_CATCH_UP_S = 86_400.0
+"""How far back to look for ratings without their reward; longer than any answer takes."""
 _TRIES = 10
 """Attempts at a change that others are making as well."""
 
@@ -75,6 +77,8 @@ class Sync:
             if not self.healthy:
                 await self._store.open()
             await self.flush()
+            if not self.healthy:
+                await self._catch_up()
             await self._push_kills()
             await self._pull_switches()
             await self._forget()
@@ -153,6 +157,12 @@ class Sync:
         decisions, settled = tuple(self._decisions.values()), tuple(self._settled.values())
         self._decisions, self._settled = {}, {}
         return Batch(id=secrets.token_hex(16), decisions=decisions, settled=settled, deltas=deltas)
+
+    async def _catch_up(self) -> None:
+        # A replica that died right after storing an outcome may have left an earlier rating without its reward.
+        for decision_id in await self._store.rated_early(self._clock.now() - _CATCH_UP_S):
+            if self.on_rated is not None:
+                await self.on_rated(decision_id)
 
     async def _pull(self) -> None:
         for learner in self._learners.values():

@@ -13,6 +13,7 @@ from gateway.errors import NotFoundError
 from gateway.flows.ports import StateStore
 from tests.builders import (
     KEY,
+    NOW_S,
     make_batch,
     make_decision,
     make_feedback,
@@ -145,6 +146,17 @@ class RatingContract(StoreFixtures):
         await store.record(make_batch())
         assert not await store.rate(make_rating(reward=None, version=unsettled.version))
         assert await store.rate(make_rating(version=(await found(store)).version))
+
+    async def test_a_rating_that_came_first_is_found_until_it_has_its_reward(self, store: StateStore) -> None:
+        """Whoever dies between storing an outcome and rewarding its earlier rating leaves it to the next one."""
+        await store.record(make_batch(settled=(), deltas=()))
+        await store.rate(make_rating(reward=None, version=0))
+        assert list(await store.rated_early(0.0)) == []
+        await store.record(make_batch("late", decisions=(), settled=(make_settled(),)))
+        assert list(await store.rated_early(0.0)) == ["dec-1"]
+        assert list(await store.rated_early(NOW_S + 1.0)) == []
+        await store.rate(make_rating(version=2))
+        assert list(await store.rated_early(0.0)) == []
 
     async def test_a_rating_without_reward_leaves_the_sums(self, store: StateStore) -> None:
         """The feedback is kept, the stored reward and the sums stay as they are."""

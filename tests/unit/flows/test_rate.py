@@ -132,3 +132,23 @@ async def test_feedback_that_overtakes_the_log_is_accepted(tmp_path: Path) -> No
         await asyncio.sleep(0.1)
         await one.sync.flush()
         assert (await rating).decision_id == id
+
+
+async def test_a_rating_orphaned_by_a_crash_is_rewarded_by_the_next_replica(tmp_path: Path) -> None:
+    """Rated early, settled, and dead before the reward followed: whoever joins next makes up for it."""
+    async with open_world(tmp_path) as one:
+        answer = await one.serve.chat(make_request(), one.clock.monotonic())
+        await one.sync.flush()
+        await one.rate.rate(answer.decision.id, "acme", Feedback(score=0.0), revise=False)
+        answer.finished()
+        one.sync.on_rated = None  # dies here
+        await one.sync.flush()
+    async with open_world(tmp_path) as two:
+        await two.sync.tick()
+        await two.sync.flush()
+        record = await two.store.find(answer.decision.id)
+        assert record is not None
+        assert record.settled is not None
+        assert record.settled.reward is not None
+        assert record.settled.reward.source == "feedback"
+        assert two.learner.tallies()[answer.arm_id].reward == pytest.approx(record.settled.reward.value)
