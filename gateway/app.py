@@ -76,7 +76,6 @@ class Gateway:
             store=self._store,
             policies=policies,
             keys=keys_of(self._settings),
-            tasks=self._tasks,
             clock=clock,
             metrics=meter.render,
             upstream_ready=lambda: self._lane is None or self._lane.ready,

@@ -14,7 +14,6 @@ from gateway.flows.rate import Rate
 from gateway.flows.serve import Serve
 from gateway.flows.switches import Switches
 from gateway.flows.sync import Sync
-from gateway.flows.tasks import Tasks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +27,6 @@ class Services:
     store: StateStore
     policies: Mapping[str, Policy]
     keys: Keys
-    tasks: Tasks
     clock: Clock
     metrics: Callable[[], bytes]
     """The metrics in Prometheus' text format."""

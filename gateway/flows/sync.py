@@ -45,6 +45,8 @@ class Sync:
         self._settled: dict[str, Settled] = {}
         self._outbox: Batch | None = None
         self._kills: dict[str, str] = {}
+        self._rated: dict[str, None] = {}
+        self._forgotten: dict[str, int] = {}
 
     def decided(self, decision: Decision) -> None:
         """Log a decision with the next flush."""
@@ -65,20 +67,23 @@ class Sync:
     async def flush(self) -> None:
         """Return once everything logged before the call is durable and the totals include it. StoreError if not."""
         async with self._lock:
-            rated = await self._push()
+            await self._push()
             await self._pull()
-        for decision_id in rated:
-            if self.on_rated is not None:
-                await self.on_rated(decision_id)
+        # Kept until each is done: neither a caller that is cancelled here nor a store that fails may lose the rest.
+        while self._rated and self.on_rated is not None:
+            decision_id = next(iter(self._rated))
+            await self.on_rated(decision_id)
+            self._rated.pop(decision_id, None)
 
     async def tick(self) -> None:
         """The periodic round: push, pull, switches, forgetting. Logs the store's failure once, and its recovery."""
         try:
             if not self.healthy:
                 await self._store.open()
+                # A replica that died right after storing an outcome may have left an earlier rating without its reward.
+                since_s = self._clock.now() - _CATCH_UP_S
+                self._rated.update(dict.fromkeys(await self._store.rated_early(since_s)))
             await self.flush()
-            if not self.healthy:
-                await self._catch_up()
             await self._push_kills()
             await self._pull_switches()
             await self._forget()
@@ -126,18 +131,16 @@ class Sync:
                 stored = (await self._store.rollouts()).get(policy)
             del self._kills[policy]
 
-    async def _push(self) -> list[str]:
+    async def _push(self) -> None:
         # A batch that was tried before keeps its id and its content, for it may have been applied before the failure;
         # what was logged since goes in a second one.
         rounds = 1 if self._outbox is None else 2
-        rated: list[str] = []
         for _ in range(rounds):
             if self._outbox is None:
                 self._outbox = self._batch()
             if self._outbox is not None:
-                rated.extend(await self._send(self._outbox))
+                self._rated.update(dict.fromkeys(await self._send(self._outbox)))
                 self._outbox = None
-        return rated
 
     async def _send(self, batch: Batch) -> Sequence[str]:
         try:
@@ -158,12 +161,6 @@ class Sync:
         self._decisions, self._settled = {}, {}
         return Batch(id=secrets.token_hex(16), decisions=decisions, settled=settled, deltas=deltas)
 
-    async def _catch_up(self) -> None:
-        # A replica that died right after storing an outcome may have left an earlier rating without its reward.
-        for decision_id in await self._store.rated_early(self._clock.now() - _CATCH_UP_S):
-            if self.on_rated is not None:
-                await self.on_rated(decision_id)
-
     async def _pull(self) -> None:
         for learner in self._learners.values():
             sums = await self._store.sums(learner.key, learner.version)
@@ -177,10 +174,11 @@ class Sync:
                           killed=state.killed, by=state.changed_by)  # fmt: skip
 
     async def _forget(self) -> None:
-        for learner in self._learners.values():
+        for name, learner in self._learners.items():
             before = learner.expired_before(self._clock.now())
-            if before > 0:
+            if before > self._forgotten.get(name, 0):
                 await self._store.drop_buckets(learner.key, before)
+                self._forgotten[name] = before
 
     def _bound(self, entries: dict[str, Decision] | dict[str, Settled], what: str) -> None:
         if len(entries) > _BACKLOG:

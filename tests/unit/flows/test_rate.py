@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gateway.core.values import Feedback
-from gateway.errors import ConflictError, GoneError, NotFoundError
+from gateway.errors import ConflictError, GoneError, NotFoundError, StoreError
 from tests.builders import make_request
 from tests.world import World, open_world
 
@@ -152,3 +152,24 @@ async def test_a_rating_orphaned_by_a_crash_is_rewarded_by_the_next_replica(tmp_
         assert record.settled.reward is not None
         assert record.settled.reward.source == "feedback"
         assert two.learner.tallies()[answer.arm_id].reward == pytest.approx(record.settled.reward.value)
+
+
+async def test_a_failing_store_leaves_early_ratings_to_the_next_round(tmp_path: Path) -> None:
+    """Whether a store fails or a caller is cancelled while one early rating is rewarded, none of them is forgotten."""
+    async with open_world(tmp_path) as world:
+        answers = [await world.serve.chat(make_request(unit=f"u{i}"), world.clock.monotonic()) for i in range(3)]
+        await world.sync.flush()
+        for answer in answers:
+            await world.rate.rate(answer.decision.id, "acme", Feedback(score=0.0), revise=False)
+            answer.finished()
+
+        async def failing(decision_id: str) -> None:
+            raise StoreError(f"away, {decision_id}")
+
+        world.sync.on_rated = failing
+        with pytest.raises(StoreError):
+            await world.sync.flush()
+        world.sync.on_rated = world.rate.settle_late
+        await world.sync.flush()
+        records = [await world.store.find(answer.decision.id) for answer in answers]
+        assert [r.settled.reward.source for r in records if r and r.settled and r.settled.reward] == ["feedback"] * 3
