@@ -8,8 +8,9 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from typing import Any, Final
 
-from gateway.adapters.litellm_errors import UNREACHABLE, translate
+from gateway.adapters.litellm_errors import translate
 from gateway.adapters.openai_wire import Reading, event, priced, wants_usage
+from gateway.adapters.upstream_errors import UNREACHABLE
 from gateway.core.values import Completion, Price
 from gateway.errors import UpstreamCutError, UpstreamError, UpstreamInvalidError, UpstreamTimeoutError
 from gateway.flows.ports import Call

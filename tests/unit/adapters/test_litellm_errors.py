@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from itertools import pairwise
 
 import pytest
 
-from gateway.adapters.litellm_errors import MAX_RETRY_AFTER_S, clean, retry_after_s, translate
+from gateway.adapters.litellm_errors import translate
 from gateway.errors import (
     UpstreamError,
     UpstreamInvalidError,
@@ -127,9 +125,10 @@ def test_a_status_that_only_a_class_claims() -> None:
 
 
 @pytest.mark.parametrize("body", [{"error": {"message": "why", "param": "p"}}, [{"error": {"message": "why"}}],
-                                  {"message": "why"}, {"detail": "why"}])  # fmt: skip
+                                  {"message": "why"}, {"detail": "why"},
+                                  {"error": "why"}])  # fmt: skip
 def test_the_reason_is_found_in_the_body(body: object) -> None:
-    """OpenAI's shape, Gemini's list around it, and the plainer ones of others."""
+    """OpenAI's shape, Gemini's list around it, and the plainer ones of others, a bare text too."""
     translated = translate(chained(named("BadRequestError"), sent(400, body)), "arm")
     assert translated.message == "The provider of arm 'arm' refused the request: why"
 
@@ -140,7 +139,7 @@ def test_the_parameter_is_kept() -> None:
     assert translate(error, "arm").param == "messages[0]"
 
 
-@pytest.mark.parametrize("content", [b"\xff", b"<html>", b"[" * 100_000, b'"text"', b'{"error": "text"}', b"[]"])
+@pytest.mark.parametrize("content", [b"\xff", b"<html>", b"[" * 100_000, b'"text"', b'{"error": 7}', b"[]"])
 def test_any_body_can_be_read(content: bytes) -> None:
     """A body that is no error object gives no reason, and no error of its own."""
     response = Response(500)
@@ -184,57 +183,6 @@ def test_where_retry_after_is_looked_for() -> None:
     assert translate(cause, "arm").retry_after_s == 9.0
     both = sent(429, headers={"retry-after": "7", "retry-after-ms": "1500"})
     assert translate(both, "arm").retry_after_s == 1.5
-
-
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [(None, None), ("", None), ("12", 12.0), (" 3 ", 3.0), ("0", 0.0), ("1e9", 3600.0), ("inf", None), ("nan", None),
-     ("-1", None), ("soon", None), ("12 s", None), ("Wed, 99 Foo 2020", None), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0)],
-)  # fmt: skip
-def test_retry_after_values(value: str | None, seconds: float | None) -> None:
-    """Seconds, dates, and everything else."""
-    assert retry_after_s(value) == seconds
-
-
-def test_retry_after_dates() -> None:
-    """Measured from now, and capped like seconds; a date without a zone is taken as UTC."""
-    soon = datetime.now(UTC) + timedelta(seconds=90)
-    for text in (format_datetime(soon, usegmt=True), format_datetime(soon.replace(tzinfo=None))):
-        seconds = retry_after_s(text)
-        assert seconds is not None
-        assert 80 < seconds <= 90
-    assert retry_after_s(format_datetime(soon + timedelta(days=9), usegmt=True)) == MAX_RETRY_AFTER_S
-
-
-@pytest.mark.parametrize(
-    "secret",
-    ["sk-proj-abcDEF123456", "sk-ant-api03-xyz", "gsk_abcdef123456", "xai-abcdef1234", "AIzaSyA1234567890abcdef",
-     "Bearer abc.def.ghi", "AKIAIOSFODNN7EXAMPLE", "api_key=abcdef123", "?key=abcdef123&x", '"token": "abcdef123"'],
-)  # fmt: skip
-def test_anything_like_a_key_is_struck_out(secret: str) -> None:
-    """Whoever's it is."""
-    cleaned = clean(f"Got {secret} here.")
-    assert "***" in cleaned
-    assert not any(part in cleaned for part in ("abc", "AKIA", "AIza", "xyz"))
-
-
-def test_known_secrets_are_struck_out() -> None:
-    """The arm's own, whatever they look like."""
-    assert clean("wrong: hunter2!", ["hunter2", ""]) == "wrong: ***!"
-
-
-def test_ordinary_words_stay() -> None:
-    """A reason is there to be read."""
-    text = "Unknown key 'risk-averse' in metadata; the token count is 12, see key facts."
-    assert clean(text) == text
-
-
-def test_messages_are_tidy() -> None:
-    """Without the names of classes in front, on one line, and not endless."""
-    text = "litellm.BadRequestError: OpenAIException - Invalid 'n':\n  too many."
-    assert clean(text) == "Invalid 'n': too many."
-    assert clean("litellm.RateLimitError: RateLimitError: VertexAIException - slow") == "slow"
-    assert len(clean("x" * 10_000)) == 500
 
 
 def test_which_limit() -> None:
