@@ -1,11 +1,17 @@
 # Short names for the README's commands, for those who have make; nothing needs it.
-.PHONY: demo test lint lock
+.PHONY: demo test bench lint lock
 
 demo:
 	python3 -m venv .venv && .venv/bin/pip install -q --no-deps --require-hashes -r requirements.lock && .venv/bin/pip install -q --no-deps -e . && .venv/bin/gateway demo
 
 test:
 	python3 -m venv .venv && .venv/bin/pip install -q --no-deps --require-hashes -r requirements-dev.lock && .venv/bin/pip install -q --no-deps -e . && .venv/bin/python -m pytest
+
+# The README's table; about forty minutes. `make bench BENCH=--quick` only shows that it works, in .cache/benchmarks.
+BENCH = --out tests/benchmarks/latest
+
+bench:
+	python3 -m venv .venv && .venv/bin/pip install -q --no-deps --require-hashes -r requirements-dev.lock && .venv/bin/pip install -q --no-deps -e . && .venv/bin/python -m tests.benchmarks all $(BENCH)
 
 lint:
 	.ci/run lint
