@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
+
+RELEASED_S: Final = 1.0
+RELEASED_BYTES: Final = 16 * 1024
+"""How long, and how much, the end of a released response may take."""
 
 Limit = Literal["connect", "idle", "until"]
 Fault = Literal["unreachable", "tls", "cut", "malformed", "too_large", "encoding"]
@@ -68,6 +72,13 @@ class Response(Protocol):
 
     async def read(self, limit: int) -> bytes:
         """The rest of the body; TransportError `too_large` beyond `limit` bytes."""
+        ...
+
+    def release(self) -> None:
+        """Done with it, though its end may still be to come: the answer said itself that it was whole.
+
+        The connection may serve again if the end follows at once and little comes before it; else it is closed.
+        """
         ...
 
     def close(self) -> None:
