@@ -12,7 +12,9 @@ from aiohttp import web
 
 from gateway.adapters.prometheus_meter import PrometheusMeter
 from gateway.adapters.sqlite_store import SqliteStore
+from gateway.adapters.structlog_access_log import access_log
 from gateway.adapters.time_clock import TimeClock
+from gateway.api.front import Front
 from gateway.api.routes import build
 from gateway.api.services import Services
 from gateway.assembly import keys_of, owners_of, policies_of, switches_of, upstream_of
@@ -29,6 +31,8 @@ from gateway.settings.schema import Settings
 
 _log = structlog.get_logger()
 _REFRESH_S = 0.05
+_METRICS_S = 0.5
+"""How old the numbers of the other workers may be in what one of them shows."""
 _BACKLOG = 1024
 
 
@@ -39,6 +43,7 @@ class Gateway:
         self._settings = settings
         self._draining = False
         self._clock, self._meter, self._tasks = TimeClock(), PrometheusMeter(), Tasks()
+        self._access = access_log()
         self._lane = None if upstream is not None else upstream_of(settings)
         self._upstream: Upstream = upstream or self._lane  # type: ignore[assignment]  # one of them is set
         self._store = SqliteStore(settings.store.removeprefix("sqlite:///"), self._clock)
@@ -53,6 +58,8 @@ class Gateway:
         )
         self.services = self._services(np.random.default_rng(seed))
         self._runner: web.AppRunner | None = None
+        self._front: Front | None = None
+        self._server: asyncio.Server | None = None
 
     def _services(self, rng: np.random.Generator) -> Services:
         clock, meter, policies, sync = self._clock, self._meter, self.policies, self.sync
@@ -63,7 +70,7 @@ class Gateway:
             owners=owners_of(policies),
             decide=Decide(switches=self.switches, clock=clock, rng=rng),
             forward=Forward(upstream=self._upstream, clock=clock, meter=meter),
-            learn=Learn(policies=policies, sync=sync, clock=clock, meter=meter),
+            learn=Learn(policies=policies, sync=sync, clock=clock, meter=meter, access=self._access),
             sync=sync,
             clock=clock,
             meter=meter,
@@ -98,13 +105,17 @@ class Gateway:
             app, handler_cancellation=True, access_log=None, shutdown_timeout=server.drain_s, keepalive_timeout=620.0
         )
         await self._runner.setup()
-        site = web.TCPSite(self._runner, server.host, server.port, backlog=_BACKLOG, reuse_port=reuse_port or None)
-        await site.start()
+        assert self._runner.server is not None
+        self._front = Front(self.services, self._runner.server, max_body_bytes=server.max_body_bytes)
+        self._server = await loop.create_server(
+            self._front, server.host, server.port, backlog=_BACKLOG, reuse_port=reuse_port or None
+        )
         self._tasks.every("sync", server.sync_interval_s, self.sync.tick)
         self._tasks.every("refresh", _REFRESH_S, self._refresh)
+        self._tasks.every("metrics", _METRICS_S, self._pour)
         if self._lane is not None:
             self._tasks.spawn("load litellm", self._lane.warm(), finish=False)
-        port = int(self._runner.addresses[0][1])
+        port = int(self._server.sockets[0].getsockname()[1])
         _log.info("gateway_listening", url=f"http://{server.host}:{port}", policies=list(self.policies))
         return port
 
@@ -112,8 +123,9 @@ class Gateway:
         """Drain: no new requests, let those in flight finish, write everything down."""
         self._draining = True
         _log.info("gateway_draining")
-        if self._runner is not None:
-            await self._runner.cleanup()
+        if self._server is not None and self._front is not None and self._runner is not None:
+            self._server.close()
+            await asyncio.gather(self._front.drain(self._settings.server.drain_s), self._runner.cleanup())
         await self._tasks.drain(5.0)
         try:
             await self.sync.flush()
@@ -121,7 +133,12 @@ class Gateway:
             _log.error("state_not_written", detail=error.message, entries=self.sync.backlog)
         await self._store.close()
         await self._upstream.close()
+        self._access.flush()
+        self._meter.flush()
         _log.info("gateway_stopped")
+
+    async def _pour(self) -> None:
+        self._meter.flush()
 
     async def _refresh(self) -> None:
         now_s = self._clock.now()

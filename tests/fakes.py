@@ -38,6 +38,19 @@ class FakeMeter:
         self.losses.append((what, count))
 
 
+class FakeAccessLog:
+    """Remembers who was settled."""
+
+    def __init__(self) -> None:
+        self.settled_ids: list[str] = []
+
+    def settled(self, decision: Decision, outcome: Outcome, reward: Reward | None) -> None:
+        self.settled_ids.append(decision.id)
+
+    def flush(self) -> None:
+        pass
+
+
 class FakeStream:
     """A stream of given pieces; an exception among them is raised in its place."""
 

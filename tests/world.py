@@ -30,7 +30,7 @@ from gateway.flows.serve import Serve
 from gateway.flows.switches import Switches
 from gateway.flows.sync import Sync
 from tests.builders import FakeClock, make_arm
-from tests.fakes import FakeMeter, FakeUpstream
+from tests.fakes import FakeAccessLog, FakeMeter, FakeUpstream
 
 ARMS = (make_arm(id="small"), make_arm(id="large", model="openai/large-1"))
 
@@ -83,7 +83,8 @@ class World:
         self.switches = Switches({"default": first})
         learners = {"default": self.learner}
         self.sync = Sync(store=store, learners=learners, switches=self.switches, clock=clock, meter=self.meter)
-        self.learn = Learn(policies=policies, sync=self.sync, clock=clock, meter=self.meter)
+        self.access = FakeAccessLog()
+        self.learn = Learn(policies=policies, sync=self.sync, clock=clock, meter=self.meter, access=self.access)
         self.decide = Decide(switches=self.switches, clock=clock, rng=np.random.default_rng(7))
         self.forward = Forward(upstream=self.upstream, clock=clock, meter=self.meter)
         self.rate = Rate(store=store, sync=self.sync, policies=policies, clock=clock, ttl_s=3600.0)

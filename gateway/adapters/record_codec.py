@@ -19,6 +19,7 @@ from gateway.core.rollout import RolloutState
 from gateway.core.values import Decision, FailedAttempt, Feedback, FloatArray, Outcome, RequestContext, Reward
 
 _T = TypeVar("_T")
+_FLOAT64 = np.dtype("<f8")
 
 
 def text(value: str) -> str:
@@ -26,6 +27,8 @@ def text(value: str) -> str:
 
     They come in with a client's header or a provider's escapes, and must not make a whole batch impossible to store.
     """
+    if value.isascii():
+        return value
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -39,7 +42,7 @@ def encode_features(x: FloatArray) -> bytes:
         raise ValueError(f"a feature vector has one dimension, not shape {x.shape}")
     if not np.isfinite(x).all():
         raise ValueError("a feature vector must be finite")
-    return x.astype("<f8").tobytes()
+    return x.astype(_FLOAT64, copy=False).tobytes()
 
 
 def decode_features(data: bytes) -> FloatArray:
@@ -55,9 +58,29 @@ def decode_features(data: bytes) -> FloatArray:
 
 def encode_decision(decision: Decision) -> bytes:
     """Everything but `context.features`."""
-    context = _public(decision.context)
-    del context["features"]
-    return _dump(_public(decision) | {"context": context}, "decision")
+    context = decision.context
+    document = {
+        "id": decision.id,
+        "tenant": decision.tenant,
+        "unit": decision.unit,
+        "policy": decision.policy,
+        "version": decision.version,
+        "mode": decision.mode,
+        "arm_id": decision.arm_id,
+        "propensity": decision.propensity,
+        "proposal": decision.proposal,
+        "order": decision.order,
+        "scores": decision.scores,
+        "reason": decision.reason,
+        "context": {
+            "unit": context.unit,
+            "task_type": context.task_type,
+            "tokens_in": context.tokens_in,
+            "schema": context.schema,
+        },
+        "created_s": decision.created_s,
+    }
+    return _quick(document, nones=decision.proposal is None) or _dump(document, "decision")
 
 
 def decode_decision(data: bytes | str, features: bytes) -> Decision:
@@ -70,7 +93,8 @@ def decode_decision(data: bytes | str, features: bytes) -> Decision:
 
 def encode_outcome(outcome: Outcome) -> bytes:
     """As JSON."""
-    return _dump(_public(outcome), "outcome")
+    nones = (outcome.completion_id is None) + (outcome.quality is None)
+    return _quick(outcome, nones=nones) or _dump(_public(outcome), "outcome")
 
 
 def decode_outcome(data: bytes | str) -> Outcome:
@@ -84,7 +108,7 @@ def encode_reward(reward: Reward) -> bytes:
     """As JSON. ValueError unless the value is in [0, 1], so that no other ever gets near the sums."""
     if not 0.0 <= reward.value <= 1.0:
         raise ValueError(f"a reward must be a finite number in [0, 1], not {reward.value!r}")
-    return _dump(_public(reward), "reward")
+    return _quick(reward, nones=0) or _dump(_public(reward), "reward")
 
 
 def decode_reward(data: bytes | str) -> Reward:
@@ -115,6 +139,19 @@ def decode_rollout(data: bytes | str) -> RolloutState:
 def _public(value: Any) -> dict[str, object]:
     """The fields of a dataclass, not copied: `dataclasses.asdict` would copy the vector, and stumbles over proxies."""
     return {f.name: getattr(value, f.name) for f in fields(value)}
+
+
+def _quick(value: object, *, nones: int) -> bytes | None:
+    """The value as orjson writes it, if that is all there is to do; None where `_dump` has to look at every part.
+
+    orjson refuses lone surrogates and foreign types, and writes a number that is not finite as null: then there are
+    more nulls than the value has `nones`.
+    """
+    try:
+        data = orjson.dumps(value)
+    except TypeError:
+        return None
+    return data if data.count(b":null") == nones else None
 
 
 def _dump(value: Mapping[str, object], kind: str) -> bytes:

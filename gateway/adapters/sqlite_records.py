@@ -6,7 +6,7 @@ All functions run inside a transaction of the caller's, who undoes it when one r
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -14,10 +14,11 @@ import structlog
 
 from gateway.adapters import record_codec as codec
 from gateway.adapters import sqlite_sums
+from gateway.adapters.sqlite_rows import DECIDED_COLUMNS, SETTLED_COLUMNS, BatchRows, Value
 from gateway.core.statistics import revision
 from gateway.core.values import Decision, Reward
 from gateway.errors import NotFoundError, StoreError
-from gateway.flows.ports import Batch, Delta, Rating, Record, Settled, StateKey
+from gateway.flows.ports import Delta, Rating, Record, Settled, StateKey
 
 _log = structlog.get_logger(__name__)
 
@@ -25,28 +26,69 @@ _SELECT = """SELECT decision, features, outcome, reward, state_policy, state_fin
     FROM records """
 _BY_ID = _SELECT + "WHERE id = ?"
 _OWN = " AND (? IS NULL OR tenant = ?)"
-_BY_COMPLETION = _SELECT + "WHERE completion_id = ?" + _OWN + " ORDER BY created_s DESC, seq DESC LIMIT 1"
+# One look into each block of the index, from the first to the last.
+_WITH_COMPLETION = """WHERE seq IN (
+    WITH RECURSIVE blocks(block) AS (SELECT (SELECT min(seq) FROM records) >> 12
+        UNION ALL SELECT block + 1 FROM blocks WHERE block < (SELECT max(seq) FROM records) >> 12)
+    SELECT seq FROM blocks CROSS JOIN records ON seq >> 12 = block WHERE completion_id = ?)"""
+_BY_COMPLETION = _SELECT + _WITH_COMPLETION + _OWN + " ORDER BY created_s DESC, seq DESC LIMIT 1"
 _RECENT = _SELECT + "WHERE policy = ? ORDER BY created_s DESC, seq DESC LIMIT ?"
-_RATED_EARLY = """SELECT id FROM records INDEXED BY records_by_age WHERE created_s >= ? AND feedback IS NOT NULL
+_RATED_EARLY = """SELECT id FROM records INDEXED BY records_rated WHERE created_s >= ? AND feedback IS NOT NULL
     AND outcome IS NOT NULL AND (reward IS NULL OR json_extract(reward, '$.source') <> 'feedback') LIMIT 1000"""
-_INSERT = """INSERT INTO records (id, tenant, policy, created_s, decision, features) VALUES (?, ?, ?, ?, ?, ?)
-    ON CONFLICT (id) DO NOTHING"""
-_STATE = "SELECT feedback IS NOT NULL FROM records WHERE id = ? AND outcome IS NULL"
-_SETTLE = """UPDATE records SET completion_id = ?, outcome = ?, reward = ?, state_policy = ?, state_fingerprint = ?,
-    bucket = ?, version = version + 1 WHERE id = ?"""
+_ANY_UNSETTLED_RATED = """SELECT 1 FROM records INDEXED BY records_rated_early
+    WHERE feedback IS NOT NULL AND outcome IS NULL LIMIT 1"""
+_UNSETTLED_RATED = """SELECT id FROM records INDEXED BY records_rated_early
+    WHERE feedback IS NOT NULL AND outcome IS NULL AND id IN (SELECT value FROM json_each(?))"""
 _RATE = "UPDATE records SET feedback = ?, reward = coalesce(?, reward), version = version + 1 WHERE id = ?"
-_OLD = "DELETE FROM records WHERE seq IN (SELECT seq FROM records WHERE created_s < ? ORDER BY created_s LIMIT ?)"
+# Policy by policy, because that index is there; the first part steps from one name to the next.
+_OLD = """DELETE FROM records WHERE seq IN (
+    WITH RECURSIVE policies(name) AS (SELECT min(policy) FROM records
+        UNION ALL SELECT (SELECT min(policy) FROM records WHERE policy > name) FROM policies WHERE name IS NOT NULL)
+    SELECT seq FROM policies CROSS JOIN records ON policy = name WHERE created_s < ? LIMIT ?)"""
 _SURPLUS = """DELETE FROM records WHERE seq IN (SELECT seq FROM records
     WHERE seq <= (SELECT max(seq) FROM records) - ? ORDER BY seq LIMIT ?)"""
+TRIM_AT_ONCE = 5_000
+
+_AT_ONCE = (32, 4, 1)
+"""Rows in one statement: each statement hands the interpreter to the loop and waits to have it back."""
+_DECIDED = (*DECIDED_COLUMNS, *SETTLED_COLUMNS, "version")
 
 
-def apply_batch(connection: sqlite3.Connection, batch: Batch, now_s: float) -> list[str]:
+def _insert(rows: int) -> str:
+    """Decisions, each with its outcome if it has one. The first of each stays, wherever it came from."""
+    row = f"({', '.join('?' * len(_DECIDED))})"
+    settling = ", ".join(f"{column} = excluded.{column}" for column in SETTLED_COLUMNS)
+    return f"""INSERT INTO records ({", ".join(_DECIDED)}) VALUES {", ".join([row] * rows)}
+        ON CONFLICT (id) DO UPDATE SET {settling}, version = records.version + 1
+        WHERE records.outcome IS NULL AND excluded.outcome IS NOT NULL"""  # noqa: S608 - names of our own columns
+
+
+def _settle(rows: int) -> str:
+    """Outcomes of decisions that are there already.
+
+    Ignored are a second outcome of the same decision and one whose decision is not there (trimmed, or never stored):
+    nothing could be revised without its features. Their observations are in the batch's deltas and count all the same.
+    """
+    row = f"({', '.join('?' * (1 + len(SETTLED_COLUMNS)))})"
+    settling = ", ".join(f"{column} = given.column{n}" for n, column in enumerate(SETTLED_COLUMNS, start=2))
+    return f"""UPDATE records SET {settling}, version = version + 1 FROM (VALUES {", ".join([row] * rows)}) AS given
+        WHERE records.id = given.column1 AND records.outcome IS NULL"""  # noqa: S608 - as above
+
+
+_INSERTS: Mapping[int, str] = {rows: _insert(rows) for rows in _AT_ONCE}
+_SETTLES: Mapping[int, str] = {rows: _settle(rows) for rows in _AT_ONCE}
+
+
+def apply_batch(connection: sqlite3.Connection, batch: BatchRows, now_s: float) -> list[str]:
     """Store and add a batch unless its id was applied before; the same ids are returned either way."""
     row = connection.execute("SELECT rated FROM batches WHERE id = ?", (batch.id,)).fetchone()
     if row is not None:
         return list(orjson.loads(row[0]))
-    connection.executemany(_INSERT, [_decision_row(decision) for decision in batch.decisions])
-    rated = [settled.outcome.decision_id for settled in batch.settled if _settle(connection, settled)]
+    rated = _rated_before(connection, batch.settled)
+    for rows, values in _portions(batch.decisions, len(_DECIDED)):
+        connection.execute(_INSERTS[rows], values)
+    for rows, values in _portions(batch.outcomes, 1 + len(SETTLED_COLUMNS)):
+        connection.execute(_SETTLES[rows], values)
     for delta in batch.deltas:
         sqlite_sums.add(connection, delta, now_s)
     for key in {delta.key for delta in batch.deltas}:
@@ -103,7 +145,7 @@ def trim(connection: sqlite3.Connection, *, before_s: float, max_records: int, b
 
     A bounded number at a time, so that no trim holds the write lock for long.
     """
-    limit = 5_000
+    limit = TRIM_AT_ONCE
     old = connection.execute(_OLD, (before_s, limit)).rowcount
     surplus = connection.execute(_SURPLUS, (max_records, limit)).rowcount
     connection.execute(
@@ -113,34 +155,21 @@ def trim(connection: sqlite3.Connection, *, before_s: float, max_records: int, b
     return old + surplus
 
 
-def _decision_row(decision: Decision) -> tuple[object, ...]:
-    return (
-        codec.text(decision.id),
-        codec.text(decision.tenant),
-        codec.text(decision.policy),
-        decision.created_s,
-        codec.encode_decision(decision).decode(),
-        codec.encode_features(decision.context.features),
-    )
+def _rated_before(connection: sqlite3.Connection, ids: Sequence[str]) -> list[str]:
+    """Those of the ids that have a rating and no outcome yet."""
+    if connection.execute(_ANY_UNSETTLED_RATED).fetchone() is None:
+        return []
+    rated = {str(row[0]) for row in connection.execute(_UNSETTLED_RATED, (orjson.dumps(ids).decode(),))}
+    return [id for id in ids if id in rated]
 
 
-def _settle(connection: sqlite3.Connection, settled: Settled) -> bool:
-    """Store an outcome; True if its decision had been rated before.
-
-    Ignored are a second outcome of the same decision and one whose decision is not there (trimmed, or never stored):
-    nothing could be revised without its features. Their observations are in the batch's deltas and count all the same.
-    """
-    outcome = settled.outcome
-    document = codec.encode_outcome(outcome).decode()
-    reward = None if settled.reward is None else codec.encode_reward(settled.reward).decode()
-    row = connection.execute(_STATE, (outcome.decision_id,)).fetchone()
-    if row is None:
-        return False
-    key = (None, None) if settled.key is None else (settled.key.policy, settled.key.fingerprint)
-    place = (*key, settled.bucket)
-    completion_id = None if outcome.completion_id is None else codec.text(outcome.completion_id)
-    connection.execute(_SETTLE, (completion_id, document, reward, *place, outcome.decision_id))
-    return bool(row[0])
+def _portions(values: Sequence[Value], width: int) -> Iterator[tuple[int, Sequence[Value]]]:
+    """The rows that the values are, some at a time: how many, and their values."""
+    start = 0
+    for rows in _AT_ONCE:
+        while len(values) - start >= rows * width:
+            yield rows, values[start : start + rows * width]
+            start += rows * width
 
 
 def _revise(connection: sqlite3.Connection, decision: Decision, settled: Settled, reward: Reward, now_s: float) -> None:

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from gateway.adapters import record_codec as codec
-from gateway.adapters import sqlite_records, sqlite_sums
+from gateway.adapters import sqlite_records, sqlite_rows, sqlite_sums
 from gateway.adapters.sqlite_schema import SqliteFile
 from gateway.adapters.sqlite_thread import SqliteThread
 from gateway.core.rollout import RolloutState
@@ -22,12 +22,14 @@ from gateway.flows.ports import Batch, Clock, Rating, Record, StateKey, Sums
 
 _DAY_S = 86_400.0
 _TRIM_EVERY_S = 60.0
+_TRIM_AGAIN_S = 1.0
+"""After a trim that left something to be trimmed: the log must not grow faster than it is trimmed."""
 _BATCH_DAYS = 1.0
 """A batch sent again after this long would count twice; senders give up within minutes."""
 
 
 class SqliteStore:
-    """`StateStore` on one file. Records are trimmed by age and number, at most 5,000 a minute; sums never are."""
+    """`StateStore` on one file. Records are trimmed by age and number, at most 5,000 a second; sums never are."""
 
     def __init__(
         self,
@@ -48,8 +50,12 @@ class SqliteStore:
         self._writer = SqliteThread(self._file, "write")
         self._reader = SqliteThread(self._file, "read")
         self._lock = asyncio.Lock()
+        self._encoding = asyncio.Lock()
+        """Held from a batch's first row to its place in the writer's queue, so that batches keep their order."""
         self._opened = False
         self._trimmed_s = clock.monotonic()
+        self._surplus = False
+        """Whether the last trim left something to be trimmed."""
 
     async def open(self) -> None:
         """Make or migrate the file; idempotent, and may be tried again after a StoreError."""
@@ -68,7 +74,8 @@ class SqliteStore:
         """Finish queued calls and close the file; idempotent."""
         async with self._lock:
             self._opened = False
-            await self._writer.stop()
+            async with self._encoding:
+                await self._writer.stop()
             await self._reader.stop()
 
     async def record(self, batch: Batch) -> Sequence[str]:
@@ -77,9 +84,12 @@ class SqliteStore:
         A decision is settled once, by the replica that made it: a second outcome of it is ignored, its delta is not.
         """
         now_s = self._clock.now()
-        rated = await self._writer.run(
-            "record", lambda connection: sqlite_records.apply_batch(connection, batch, now_s)
-        )
+        async with self._encoding:
+            rows = await sqlite_rows.encode(batch)
+            applied = self._writer.submit(
+                "record", lambda connection: sqlite_records.apply_batch(connection, rows, now_s)
+            )
+        rated = await applied
         self._trim()
         return rated
 
@@ -122,16 +132,20 @@ class SqliteStore:
 
     def _trim(self) -> None:
         """Delete what is too old from time to time, without a caller having to wait for it."""
-        if self._clock.monotonic() - self._trimmed_s < _TRIM_EVERY_S:
+        if self._clock.monotonic() - self._trimmed_s < (_TRIM_AGAIN_S if self._surplus else _TRIM_EVERY_S):
             return
         self._trimmed_s = self._clock.monotonic()
         now_s = self._clock.now()
-        trim = partial(
-            sqlite_records.trim,
-            before_s=now_s - self._keep_days * _DAY_S,
-            max_records=self._max_records,
-            batches_before_s=now_s - _BATCH_DAYS * _DAY_S,
-        )
+
+        def trim(connection: sqlite3.Connection) -> None:
+            deleted = sqlite_records.trim(
+                connection,
+                before_s=now_s - self._keep_days * _DAY_S,
+                max_records=self._max_records,
+                batches_before_s=now_s - _BATCH_DAYS * _DAY_S,
+            )
+            self._surplus = deleted >= sqlite_records.TRIM_AT_ONCE
+
         self._writer.post("trim", trim)
 
 

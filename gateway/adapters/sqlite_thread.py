@@ -14,7 +14,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar
 
 import structlog
 
@@ -67,9 +67,13 @@ class SqliteThread:
 
     async def run(self, name: str, work: Callable[[sqlite3.Connection], _T]) -> _T:
         """What `work` returns or raises, once it is committed. Cancelling the caller does not cancel the work."""
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        return await self.submit(name, work)
+
+    def submit(self, name: str, work: Callable[[sqlite3.Connection], _T]) -> asyncio.Future[_T]:
+        """Queue work at once; the future has what `run` returns or raises."""
+        future: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
         self._put(_Job(name, work, future))
-        return cast(_T, await future)
+        return future
 
     def post(self, name: str, work: Callable[[sqlite3.Connection], object]) -> None:
         """Queue work that nobody waits for. It never raises: what fails, or cannot be queued, is logged."""

@@ -11,7 +11,7 @@ import sqlite3
 import sys
 import threading
 import traceback
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import TracebackType
 from typing import Any, Literal, TextIO
 from urllib.parse import quote
@@ -92,11 +92,16 @@ class Redaction:
         return value
 
 
+_json_redaction: Redaction | None = None
+"""Of events at `info` where they are written as JSON; else None."""
+
+
 def configure(level: Level, format: Literal["auto", "json", "console"], secrets: Collection[str] = ()) -> None:
     """Route structlog, the standard library's loggers, warnings and uncaught errors to standard error, a line each.
 
     `secrets` are blanked out wherever they turn up, and so is what looks like a key.
     """
+    global _json_redaction  # noqa: PLW0603 - logging belongs to the process, as structlog's own configuration does
     redaction = Redaction(secrets)
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -118,6 +123,15 @@ def configure(level: Level, format: Literal["auto", "json", "console"], secrets:
         cache_logger_on_first_use=True,
     )
     _route_standard_library(shared, rendering)
+    _json_redaction = redaction if plain and _LEVELS[level] <= logging.INFO else None
+
+
+def json_lines() -> tuple[Callable[[str], None], Callable[[str], str]] | None:
+    """What writes a line of JSON and what redacts it, for events too many for structlog's chain.
+
+    None where such lines are not wanted: nothing is configured, people are watching, or the level is above `info`.
+    """
+    return None if _json_redaction is None else (_Lines().msg, _json_redaction.text)
 
 
 def _route_standard_library(shared: list[Processor], rendering: list[Processor]) -> None:

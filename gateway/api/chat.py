@@ -1,61 +1,24 @@
-"""`POST /v1/chat/completions`: the main door."""
+"""`POST /v1/chat/completions` for requests that come through aiohttp's server."""
 
 from __future__ import annotations
 
 from aiohttp import web
 
-from gateway.api.middleware import ARRIVED, REQUEST_ID, TENANT, error_response, json_response, read_body
+from gateway.api.exchange import Asked, exchange
+from gateway.api.middleware import ARRIVED, REQUEST_ID, TENANT, netted, read_body
+from gateway.api.outlet import AiohttpOutlet
 from gateway.api.services import SERVICES
-from gateway.api.sse import send_stream
-from gateway.api.wire import chat_request
-from gateway.flows.ports import Reply
-from gateway.flows.serve import Answer, ServingError
 
 
 async def chat(request: web.Request) -> web.StreamResponse:
     """Answer a chat completion, whole or streamed, with the decision in the headers."""
-    services = request.app[SERVICES]
-    asked = chat_request(
-        await read_body(request), request.headers, tenant=request[TENANT], request_id=request[REQUEST_ID]
+    asked = Asked(
+        raw=await read_body(request),
+        headers=request.headers,
+        tenant=request[TENANT],
+        request_id=request[REQUEST_ID],
+        arrived_s=request[ARRIVED],
     )
-    try:
-        answer = await services.serve.chat(asked, request[ARRIVED])
-    except ServingError as error:
-        headers = _headers(error)
-        if error.attempts > 1:
-            # OpenAI's clients obey it: their own retries would multiply with ours.
-            headers["x-should-retry"] = "false"
-        return error_response(error.cause, headers)
-    headers = _headers(answer)
-    if isinstance(answer.result, Reply):
-        return await _send_whole(request, answer, answer.result, headers)
-    return await send_stream(request, answer, {**headers, "x-request-id": request[REQUEST_ID]})
-
-
-async def _send_whole(
-    request: web.Request, answer: Answer, reply: Reply, headers: dict[str, str]
-) -> web.StreamResponse:
-    whole = False
-    response = json_response(reply.body, headers=headers)
-    response.headers["x-request-id"] = request[REQUEST_ID]
-    try:
-        # Sent from here, so that scoring and learning come after the answer has left.
-        await response.prepare(request)
-        await response.write_eof()
-        whole = True
-    except ConnectionError:
-        pass
-    finally:
-        answer.finished(aborted=not whole)
-    return response
-
-
-def _headers(served: Answer | ServingError) -> dict[str, str]:
-    return {
-        "x-gateway-decision-id": served.decision.id,
-        "x-gateway-model": served.arm_id,
-        "x-gateway-policy": served.decision.policy,
-        "x-gateway-mode": served.mode,
-        "x-gateway-attempts": str(served.attempts),
-        "x-gateway-overhead-ms": f"{served.overhead_s * 1000:.3f}",
-    }
+    outlet = AiohttpOutlet(request)
+    await netted(exchange(request.app[SERVICES], asked, outlet), outlet, asked.request_id)
+    return outlet.response

@@ -17,14 +17,21 @@ _MOST_KEYS = 64
 _LONGEST = 512
 
 
+_UNHINTED = Hints()
+
+
 def hints(body: Mapping[str, object], headers: Mapping[str, str]) -> Hints:
     """Hints from both places; RequestError for a value that cannot be meant."""
     told, where = _metadata(body.get("metadata")), {}
     for header, value in headers.items():
-        name = header.lower().removeprefix(_PREFIX).replace("-", "_")
-        if header.lower().startswith(_PREFIX) and name not in _OURS and value:
+        if len(header) < len(_PREFIX) or header[: len(_PREFIX)].lower() != _PREFIX or not value:
+            continue
+        name = header[len(_PREFIX) :].lower().replace("-", "_")
+        if name not in _OURS:
             told[name], where[name] = value[:_LONGEST], header.lower()
     user = body.get("user")
+    if not told:
+        return _UNHINTED if user is None or user == "" else Hints(user_id=user if isinstance(user, str) else None)
     length = told.get("output_length")
     if length is not None and length not in _LENGTHS:
         raise RequestError(

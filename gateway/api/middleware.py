@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 
 import orjson
 import structlog
 from aiohttp import web
 
+from gateway.api.exchange import tell, waiting
 from gateway.api.keys import ANYONE, Role, presented
+from gateway.api.outlet import ClientGoneError, Outlet
 from gateway.api.services import SERVICES
 from gateway.errors import GatewayError, NotFoundError, OverloadedError, RequestError, TooLargeError
 
@@ -35,11 +39,7 @@ def json_response(body: object, *, status: int = 200, headers: Mapping[str, str]
 
 def error_response(error: GatewayError, headers: Mapping[str, str] | None = None) -> web.Response:
     """The error in OpenAI's shape, with Retry-After where another try may help."""
-    response = json_response(error.body(), status=error.status, headers=headers)
-    wait_s = error.retry_after_s
-    if wait_s is not None and error.status in (429, 503):
-        response.headers["Retry-After"] = str(max(1, round(wait_s)))
-    return response
+    return json_response(error.body(), status=error.status, headers={**(headers or {}), **waiting(error)})
 
 
 async def read_body(request: web.Request) -> bytes:
@@ -62,9 +62,7 @@ async def unnamed(_request: web.Request, response: web.StreamResponse) -> None:
 async def door(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let in who may come in; whatever goes wrong inside leaves as a well-formed error."""
     services = request.app[SERVICES]
-    given = request.headers.get("x-request-id", "")
-    # A client's own id is kept if it is harmless in a log and a header.
-    request[REQUEST_ID] = given if _SAFE_ID.match(given) else f"req_{secrets.token_hex(12)}"
+    request[REQUEST_ID] = request_id_of(request.headers)
     request[ARRIVED] = services.clock.monotonic()
     try:
         _admit(request)
@@ -74,11 +72,43 @@ async def door(request: web.Request, handler: Handler) -> web.StreamResponse:
     except web.HTTPException as error:
         response = error_response(_translated(request, error), _allowed(error))
     except Exception:
-        _log.exception("request_failed", request_id=request[REQUEST_ID], path=request.path)
-        response = error_response(GatewayError("The gateway failed on this request; the log knows why."))
+        response = error_response(_unforeseen(request[REQUEST_ID], request.path))
     if not response.prepared:
         response.headers.setdefault("x-request-id", request[REQUEST_ID])
     return response
+
+
+async def netted(work: Awaitable[None], outlet: Outlet, request_id: str) -> None:
+    """Do `work`, which answers through `outlet`; whatever goes wrong leaves as a well-formed error."""
+    error: GatewayError | None = None
+    try:
+        await work
+    except ClientGoneError:
+        pass
+    except GatewayError as known:
+        error = known
+    except asyncio.CancelledError:
+        # Out of time while draining, if the client is still there: what stops here must not look whole.
+        with suppress(ClientGoneError):
+            await tell(OverloadedError("The gateway is shutting down."), request_id, outlet)
+        raise
+    except Exception:
+        error = _unforeseen(request_id, "/v1/chat/completions")
+    if error is not None:
+        with suppress(ClientGoneError):
+            await tell(error, request_id, outlet)
+
+
+def request_id_of(headers: Mapping[str, str]) -> str:
+    """The client's own id if it is harmless in a log and a header, else a new one."""
+    given = headers.get("x-request-id", "")
+    return given if given and _SAFE_ID.match(given) else f"req_{secrets.token_hex(12)}"
+
+
+def _unforeseen(request_id: str, path: str) -> GatewayError:
+    """To be called while the error is being handled."""
+    _log.exception("request_failed", request_id=request_id, path=path)
+    return GatewayError("The gateway failed on this request; the log knows why.")
 
 
 def _admit(request: web.Request) -> None:

@@ -1,12 +1,12 @@
-"""Server-sent events in OpenAI's dialect: framing, headers, and a stream's honest end."""
+"""Server-sent events in OpenAI's dialect: headers, and a stream's honest end."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 import orjson
-from aiohttp import web
 
+from gateway.api.outlet import ClientGoneError, Outlet
 from gateway.errors import GatewayError, UpstreamError
 from gateway.flows.serve import Answer
 
@@ -23,28 +23,25 @@ def error_frame(error: GatewayError) -> bytes:
     return b"data: " + orjson.dumps(error.body()) + b"\n\n"
 
 
-async def send_stream(request: web.Request, answer: Answer, headers: Mapping[str, str]) -> web.StreamResponse:
+async def send_stream(outlet: Outlet, answer: Answer, headers: Mapping[str, str]) -> None:
     """Send the answer as it comes. The client's leaving closes the upstream and is learned as neither good nor bad."""
-    response = web.StreamResponse(headers={**headers, **_HEADERS})
     blocks = answer.blocks()
     whole = False
     try:
-        await response.prepare(request)
+        await outlet.begin({**headers, **_HEADERS})
+        last = DONE
         try:
             async for block in blocks:
-                await response.write(block)
-            await response.write(DONE)
+                await outlet.write(block)
         except UpstreamError as error:
-            await response.write(error_frame(error))
-        await response.write_eof()
+            last = error_frame(error)
+        await outlet.end(last)
         whole = True
-    except ConnectionError:
-        # The client's socket is gone: there is nobody to tell.
-        pass
+    except ClientGoneError:
+        pass  # There is nobody to tell.
     finally:
         # First the generator, so that the upstream is closed before anything else happens.
         try:
             await blocks.aclose()
         finally:
             answer.finished(aborted=not whole)
-    return response

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import cast
 
 import orjson
@@ -35,6 +35,16 @@ _COUNTS: Mapping[str, tuple[int, int]] = {
     "top_logprobs": (0, 20),
 }
 _FLAGS = ("stream", "logprobs", "parallel_tool_calls", "store")
+_SHAPES: Mapping[str, tuple[type | tuple[type, ...], str]] = {
+    "tools": (list, "a list of tools"),
+    "functions": (list, "a list of functions"),
+    "stream_options": (dict, "an object"),
+    "response_format": (dict, "an object"),
+    "stop": ((str, list), "a string or a list of strings"),
+    "user": (str, "a string"),
+    "logit_bias": (dict, "an object"),
+    "tool_choice": ((str, dict), "a string or an object"),
+}
 _ROLES = ("assistant", "developer", "function", "system", "tool", "user")
 _MOST_MESSAGES = 20_000
 
@@ -59,11 +69,10 @@ def chat_request(raw: bytes, headers: Mapping[str, str], *, tenant: str, request
             f"'model' must be a string such as 'auto', not {_kind(model)}.", param="model", code="invalid_type"
         )
     messages = _messages(body.get("messages"))
-    _check_numbers(body)
-    for name in _FLAGS:
-        if body.get(name) is not None and not isinstance(body[name], bool):
-            raise RequestError(f"'{name}' must be true or false, not {_kind(body[name])}.", param=name)
-    _check_shapes(body)
+    for name, value in body.items():
+        check = _CHECKS.get(name)
+        if check is not None and value is not None:
+            check(name, value)
     options = body.get("stream_options")
     told = hints(body, headers)
     limit = body["max_completion_tokens"] if body.get("max_completion_tokens") is not None else body.get("max_tokens")
@@ -103,7 +112,8 @@ def _messages(value: object) -> list[Json]:
                 f"'content' must be a string, a list of parts or null, not {_kind(message['content'])}.",
                 param=f"messages[{i}].content",
             )
-        _check_parts(message, f"messages[{i}]")
+        if not isinstance(message.get("content"), str) or "tool_calls" in message:
+            _check_parts(message, f"messages[{i}]")
     return value
 
 
@@ -118,40 +128,39 @@ def _check_parts(message: Mapping[str, object], where: str) -> None:
         raise RequestError("'tool_calls' must be a list of objects.", param=f"{where}.tool_calls")
 
 
-def _check_numbers(body: Mapping[str, object]) -> None:
-    for name, (low, high) in _RANGES.items():
-        value = body.get(name)
-        if value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise RequestError(f"'{name}' must be a number, not {_kind(value)}.", param=name, code="invalid_type")
-        if not low <= value <= high:
-            raise RequestError(f"'{name}' must be between {low} and {high}, not {value}.", param=name)
-    for name, (least, most) in _COUNTS.items():
-        value = body.get(name)
-        if value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise RequestError(f"'{name}' must be an integer, not {_kind(value)}.", param=name, code="invalid_type")
-        if not least <= value <= most:
-            raise RequestError(f"'{name}' must be between {least} and {most}, not {value}.", param=name)
+def _check_number(name: str, value: object) -> None:
+    low, high = _RANGES[name]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise RequestError(f"'{name}' must be a number, not {_kind(value)}.", param=name, code="invalid_type")
+    if not low <= value <= high:
+        raise RequestError(f"'{name}' must be between {low} and {high}, not {value}.", param=name)
 
 
-def _check_shapes(body: Mapping[str, object]) -> None:
-    shapes: tuple[tuple[str, type | tuple[type, ...], str], ...] = (
-        ("tools", list, "a list of tools"),
-        ("functions", list, "a list of functions"),
-        ("stream_options", dict, "an object"),
-        ("response_format", dict, "an object"),
-        ("stop", (str, list), "a string or a list of strings"),
-        ("user", str, "a string"),
-        ("logit_bias", dict, "an object"),
-        ("tool_choice", (str, dict), "a string or an object"),
-    )
-    for name, types, wanted in shapes:
-        value = body.get(name)
-        if value is not None and not isinstance(value, types):
-            raise RequestError(f"'{name}' must be {wanted}, not {_kind(value)}.", param=name, code="invalid_type")
+def _check_count(name: str, value: object) -> None:
+    least, most = _COUNTS[name]
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise RequestError(f"'{name}' must be an integer, not {_kind(value)}.", param=name, code="invalid_type")
+    if not least <= value <= most:
+        raise RequestError(f"'{name}' must be between {least} and {most}, not {value}.", param=name)
+
+
+def _check_flag(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise RequestError(f"'{name}' must be true or false, not {_kind(value)}.", param=name)
+
+
+def _check_shape(name: str, value: object) -> None:
+    types, wanted = _SHAPES[name]
+    if not isinstance(value, types):
+        raise RequestError(f"'{name}' must be {wanted}, not {_kind(value)}.", param=name, code="invalid_type")
+
+
+_CHECKS: Mapping[str, Callable[[str, object], None]] = {
+    **dict.fromkeys(_RANGES, _check_number),
+    **dict.fromkeys(_COUNTS, _check_count),
+    **dict.fromkeys(_FLAGS, _check_flag),
+    **dict.fromkeys(_SHAPES, _check_shape),
+}
 
 
 def _unit(

@@ -42,7 +42,7 @@ class RolloutState:
 def admit(state: RolloutState, policy: str, unit: str) -> Mode:
     """Who serves this unit: `live` the learner, `shadow` or `baseline` the baseline. Sticky; growing shares nest."""
     share = state.share
-    if share > 0.0 and position(f"rollout:{policy}", unit) < share:
+    if share >= 1.0 or (share > 0.0 and position(f"rollout:{policy}", unit) < share):
         return "live"
     return "shadow" if state.decides and state.stage == "shadow" else "baseline"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,13 +18,18 @@ from gateway.errors import RequestError
 from gateway.flows.policy import Policy
 from gateway.flows.ports import Clock
 from gateway.flows.switches import Switches
+from gateway.flows.tokens import token
 
 _log = structlog.get_logger()
 
 
-def new_id() -> str:
-    """An unguessable decision id: 128 random bits."""
-    return f"dec_{secrets.token_hex(16)}"
+def new_id(now_s: float) -> str:
+    """An unguessable decision id: 128 random bits.
+
+    The time in front puts new ones beside each other in a store's index: with random ones each would touch a page of
+    its own, and writing would cost more the more is stored.
+    """
+    return f"dec_{int(now_s):08x}{token(16)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +39,7 @@ class Decide:
     switches: Switches
     clock: Clock
     rng: np.random.Generator
-    ids: Callable[[], str] = new_id
+    ids: Callable[[float], str] = new_id
 
     def decide(self, policy: Policy, request: ChatRequest) -> Decision:
         """A decision for `request` under `policy`. RequestError where no arm is able to serve it."""
@@ -53,7 +57,7 @@ class Decide:
             arm_id = policy.arms[choice.index].id
             policy.learner.reserve(arm_id)
         return Decision(
-            id=self.ids(),
+            id=self.ids(now_s),
             tenant=request.tenant,
             unit=request.unit,
             policy=policy.name,
@@ -73,7 +77,7 @@ class Decide:
         """The decision a client made itself by naming a model: logged like any other, taught to nobody."""
         now_s = self.clock.now()
         return Decision(
-            id=self.ids(),
+            id=self.ids(now_s),
             tenant=request.tenant,
             unit=request.unit,
             policy=policy.name,

@@ -57,22 +57,26 @@ class Forward:
         self, policy: Policy, decision: Decision, request: ChatRequest, send: Callable[[Call], Awaitable[T]]
     ) -> Forwarded[T]:
         limits = policy.limits
-        total_s = min(limits.total_s, request.timeout_s) if request.timeout_s is not None else limits.total_s
-        deadline = self.clock.monotonic() + total_s
-        policy.retry_budget.request(self.clock.monotonic())
+        if request.timeout_s is not None and request.timeout_s < limits.total_s:
+            limits = replace(limits, total_s=request.timeout_s)
+        started = self.clock.monotonic()
+        deadline = started + limits.total_s
+        policy.retry_budget.request(started)
         failed: list[FailedAttempt] = []
         order = decision.order[: policy.max_attempts]
         for tried, arm_id in enumerate(order, start=1):
-            left = deadline - self.clock.monotonic()
+            if failed:
+                limits = replace(limits, total_s=max(deadline - self.clock.monotonic(), 0.001))
             arm = policy.arm(arm_id)
             try:
-                result = await send(Call(arm=arm, body=request.body, limits=replace(limits, total_s=max(left, 0.001))))
+                result = await send(Call(arm=arm, body=request.body, limits=limits))
             except UpstreamError as error:
                 self._note(decision, error, failed)
                 if tried == len(order) or not self._may_retry(policy, error, deadline):
                     raise ForwardingError(error, tuple(failed)) from error
             else:
-                policy.retry_budget.refund(len(failed))
+                if failed:
+                    policy.retry_budget.refund(len(failed))
                 return Forwarded(arm=arm, result=result, failed=tuple(failed))
         raise AssertionError("a decision orders at least one arm")
 

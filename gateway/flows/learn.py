@@ -23,7 +23,7 @@ from gateway.core.values import (
 )
 from gateway.flows.learner import Observation
 from gateway.flows.policy import Policy
-from gateway.flows.ports import Clock, Meter, Settled
+from gateway.flows.ports import AccessLog, Clock, Meter, Settled
 from gateway.flows.sync import Sync
 
 _log = structlog.get_logger()
@@ -56,6 +56,7 @@ class Learn:
     sync: Sync
     clock: Clock
     meter: Meter
+    access: AccessLog
 
     def settle(self, decision: Decision, request: ChatRequest, ending: Ending) -> Reward | None:
         """Score, reward and teach; returns the reward, None where there is none."""
@@ -69,20 +70,7 @@ class Learn:
         key = policy.learner.key if taught else None
         self.sync.settled(Settled(outcome=outcome, reward=earned, key=key, bucket=bucket))
         self.meter.settled(decision, outcome, earned)
-        _log.info(
-            "request_settled",
-            decision_id=decision.id,
-            policy=decision.policy,
-            mode=decision.mode,
-            arm=outcome.arm_id,
-            status=outcome.status,
-            attempts=outcome.attempts,
-            reward=None if earned is None else round(earned.value, 4),
-            cost_usd=outcome.cost_usd,
-            latency_s=round(outcome.latency_s, 4),
-            tokens_in=outcome.tokens_in,
-            tokens_out=outcome.tokens_out,
-        )
+        self.access.settled(decision, outcome, earned)
         return earned
 
     def _outcome(self, policy: Policy, decision: Decision, request: ChatRequest, ending: Ending) -> Outcome:

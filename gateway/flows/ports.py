@@ -51,7 +51,9 @@ class Reply:
 
 
 class ReplyStream(Protocol):
-    """A streamed answer. Iterating yields whole `data: ...` event blocks ready to be sent, without the closing [DONE].
+    """A streamed answer. Iterating yields `data: ...` event blocks ready to be sent, without the closing [DONE].
+
+    Blocks come whole, one or several at a time, as they arrived.
 
     A stream that does not end with a finish reason raises UpstreamError from the iteration: a cut is never an end.
     """
@@ -223,6 +225,18 @@ class StateStore(Protocol):
 
     async def put_rollout(self, policy: str, state: RolloutState) -> bool:
         """Write a state whose version is the stored one plus 1 (1 if none is stored); False if it is not."""
+        ...
+
+
+class AccessLog(Protocol):
+    """A line for each request; never raises, never waits."""
+
+    def settled(self, decision: Decision, outcome: Outcome, reward: Reward | None) -> None:
+        """A decision came to its end."""
+        ...
+
+    def flush(self) -> None:
+        """Write what was gathered; to be called before the process ends."""
         ...
 
 

@@ -10,16 +10,18 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from gateway.adapters.sqlite_schema import MIGRATIONS, SqliteFile
 from gateway.adapters.sqlite_store import SqliteStore
 from gateway.core.values import Feedback
 from gateway.errors import StoreError
-from gateway.flows.ports import Clock, StateStore
+from gateway.flows.ports import Batch, Clock, StateStore
 from tests.builders import (
     KEY,
     NOW_S,
     FakeClock,
     make_batch,
     make_decision,
+    make_feedback,
     make_rating,
     make_rollout,
     make_statistics,
@@ -29,6 +31,19 @@ from tests.contract.store_fixtures import Connect, found, sums, total
 from tests.contract.store_suite import StateStoreContract
 
 DAY_S = 86_400.0
+
+# Rows as version 1 of the file had them, of `make_decision(id="old")` and what followed from it.
+OLD_DECISION = """{"id":"old","tenant":"acme","unit":"session-1","policy":"default","version":"linucb:7","mode":"live",
+"arm_id":"small","propensity":0.9,"proposal":"small","order":["small","large"],"scores":{"small":0.7,"large":0.4},
+"reason":"highest score","context":{"unit":"session-1","task_type":"question_answering","tokens_in":12,
+"schema":"rich:1:abcd"},"created_s":1750000000.0}"""
+OLD_FEATURES = bytes.fromhex("000000000000f03f000000000000e03f000000000000d0bf")
+OLD_OUTCOME = """{"decision_id":"old","completion_id":"chatcmpl-old","arm_id":"small","status":"answered","attempts":1,
+"signals":{"finish_reason":1.0,"repetition":0.9},"quality":0.95,"cost_usd":0.000018,"latency_s":0.8,
+"first_token_s":0.2,"tokens_in":12,"tokens_out":3,"hour":13,"finished_s":1750000001.0,"failed":[]}"""
+OLD_REWARD = '{"value":0.6,"parts":{"quality":0.95,"cost":0.9},"source":"scored"}'
+KEY_ROW = (KEY.policy, KEY.fingerprint, 5)
+OLD_FEEDBACK = '{"score":0.8,"signals":{},"comment":null}'
 
 
 class TestSqliteStore(StateStoreContract):
@@ -74,6 +89,72 @@ class TestSqliteStore(StateStoreContract):
         assert await store.find("new") is not None
         assert rows(place, "SELECT id FROM batches") == [("batch-new",)]
         assert (await total(store)).tallies.pulls == 2.0
+
+    async def test_the_log_grows_no_faster_than_it_is_trimmed(
+        self, connect: Connect, place: str, clock: FakeClock
+    ) -> None:
+        """After a trim that had more to delete than it may at once, the next comes a second later, not a minute."""
+        store = await connect()
+        old = [make_decision(id=str(n)) for n in range(11_000)]
+        await store.record(Batch(id="old", decisions=old))
+        clock.advance(31 * DAY_S)
+        left = []
+        for n in range(4):
+            await store.record(Batch(id=str(n)))
+            await store.drop_buckets(KEY, 0)  # comes after the trim in the writer's queue
+            left += rows(place, "SELECT count(*) FROM records")
+            clock.advance(1.0)
+        assert left == [(6_000,), (1_000,), (0,), (0,)]
+
+    async def test_closing_waits_for_a_large_batch(self, connect: Connect) -> None:
+        """A batch takes several turns of the loop to encode: a store closed meanwhile has it nevertheless."""
+        store = await connect()
+        batch = Batch(id="large", decisions=[make_decision(id=str(n)) for n in range(500)])
+        recording = asyncio.get_running_loop().create_task(store.record(batch))
+        await asyncio.sleep(0)
+        await store.close()
+        assert list(await recording) == []
+        assert await (await connect()).find("499") is not None
+
+    async def test_batches_keep_their_order(self, store: StateStore) -> None:
+        """An outcome recorded after a large batch with its decision finds it, small as it is itself."""
+        batch = make_batch("late")
+        decisions = [*(make_decision(id=str(n)) for n in range(500)), *batch.decisions]
+        await asyncio.gather(
+            store.record(Batch(id="first", decisions=decisions)),
+            store.record(Batch(id="second", settled=batch.settled)),
+        )
+        assert plain((await found(store, "late")).settled) == plain(batch.settled[0])
+
+    @pytest.mark.parametrize("rated", [False, True])
+    async def test_a_file_of_version_1_goes_on(self, connect: Connect, place: str, rated: bool) -> None:
+        """What an older program wrote is found and can be rated; its ratings before an outcome are not forgotten."""
+        with closing(SqliteFile(path=Path(place), migrations=MIGRATIONS[:1]).create()) as old:
+            columns = "id, tenant, policy, created_s, decision, features"
+            row = ("old", "acme", "default", NOW_S, OLD_DECISION, OLD_FEATURES)
+            old.execute(f"INSERT INTO records ({columns}) VALUES (?, ?, ?, ?, ?, ?)", row)
+            later = (OLD_DECISION.replace("old", "early"), OLD_FEATURES, OLD_FEEDBACK, 1)
+            columns += ", feedback, version"
+            old.execute(
+                f"INSERT INTO records ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", ("early", *row[1:4], *later)
+            )
+            settled = ("chatcmpl-old", OLD_OUTCOME, OLD_REWARD, *KEY_ROW, OLD_FEEDBACK if rated else None, 1 + rated)
+            old.execute(
+                """UPDATE records SET completion_id = ?, outcome = ?, reward = ?, state_policy = ?,
+                state_fingerprint = ?, bucket = ?, feedback = ?, version = ? WHERE id = 'old'""",
+                settled,
+            )
+        store = await connect()
+        batch, record = make_batch("old"), await found(store, "old")
+        assert plain((record.decision, record.settled)) == plain((batch.decisions[0], batch.settled[0]))
+        assert record.feedback == (make_feedback() if rated else None)
+        assert plain(await found(store, "chatcmpl-old")) == plain(record)
+        assert list(await store.rated_early(0.0)) == ["old"] * rated
+        assert await store.rate(make_rating(decision_id="old", version=record.version))
+        assert list(await store.rated_early(0.0)) == []
+        early = make_batch("early")
+        assert list(await store.record(early)) == ["early"]
+        assert plain((await found(store, "early")).settled) == plain(early.settled[0])
 
     async def test_too_many_records_are_trimmed(self, place: str, clock: FakeClock) -> None:
         """The oldest arrivals go first; the sums do not."""

@@ -6,12 +6,12 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import pytest
 
 from gateway.core.values import Arm, Completion
-from gateway.flows.ports import Call, Limits, Reply, Upstream
+from gateway.flows.ports import Call, Limits, Reply, ReplyStream, Upstream
 from tests.neighbours.scripted_provider import Script, ScriptedProvider
 
 T = TypeVar("T")
@@ -62,7 +62,7 @@ class Lane:
         """One stream, read to its end."""
         stream = await self.upstream.open(request(limits, **fields))
         try:
-            blocks = [block async for block in stream]
+            blocks = await rest(stream)
             return Streamed(blocks=blocks, completion=stream.completion())
         finally:
             await stream.aclose()
@@ -100,6 +100,17 @@ def limits(**changed: float) -> Limits:
     return replace(LIMITS, **changed)
 
 
+async def rest(stream: ReplyStream) -> list[bytes]:
+    """Every event block that is still to come, one by one."""
+    return [block async for blocks in stream for block in events(blocks)]
+
+
+def events(blocks: bytes) -> list[bytes]:
+    """Event blocks that came together, one by one."""
+    assert blocks.endswith(b"\n\n")
+    return [block + b"\n\n" for block in blocks.removesuffix(b"\n\n").split(b"\n\n")]
+
+
 def parse(block: bytes) -> dict[str, Any]:
     """The JSON of one event block, which must be exactly one."""
     assert block.startswith(b"data: ")
@@ -111,6 +122,9 @@ def parse(block: bytes) -> dict[str, Any]:
 
 class UpstreamFixtures:
     """A lane whose only arm is called `arm`; after each test it must let go of every connection."""
+
+    resends: ClassVar[int] = 0
+    """How often a request may go out again because a pooled connection died without an answer."""
 
     async def build(self, api_base: str) -> Upstream:
         """An upstream, ready to be called, whose arm `arm` is the model `arm` at this base, with the canary key."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gateway.adapters.sqlite_schema import VERSION
+from gateway.adapters.sqlite_schema import PAGE_BYTES, VERSION
 from gateway.adapters.sqlite_store import SqliteStore
 from gateway.errors import StoreError
 from tests.builders import FakeClock, make_batch
@@ -82,7 +82,7 @@ def newer(path: Path) -> None:
 
 def damaged(path: Path) -> None:
     make_store(path)
-    overwrite(path, 100, 4096)  # the page that lists the tables
+    overwrite(path, 100, PAGE_BYTES)  # the page that lists the tables
 
 
 def make_store(path: Path) -> None:
@@ -255,7 +255,7 @@ async def test_damage_found_later_is_an_error_not_a_crash(path: Path) -> None:
     make_store(path)
     with closing(sqlite3.connect(path)) as other:
         (page,) = other.execute("SELECT rootpage FROM sqlite_master WHERE name = 'records'").fetchone()
-    overwrite(path, (page - 1) * 4096, page * 4096)
+    overwrite(path, (page - 1) * PAGE_BYTES, page * PAGE_BYTES)
     store = store_at(path)
     await store.open()
     for _ in range(2):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from types import MappingProxyType
 from typing import Any, get_args
 
@@ -143,6 +143,27 @@ def test_features_are_little_endian_float64(x: np.ndarray[Any, np.dtype[np.float
 def test_stored_text_can_always_be_encoded(value: str) -> None:
     """Lone surrogates are replaced, everything else stays."""
     assert codec.text(value) == "".join("?" if "\ud800" <= c <= "\udfff" else c for c in value)
+
+
+@pytest.mark.parametrize("said", ["null", ':null,"a":null', "a:null\x00", "\ud800:null"])
+def test_text_that_reads_like_json_is_text(said: str) -> None:
+    """Whatever stands in a text, it is neither taken for a missing number nor for the lack of one."""
+    outcome = make_outcome(completion_id=said, signals={said: 0.5}, quality=None)
+    told = codec.text(said)
+    assert codec.decode_outcome(codec.encode_outcome(outcome)) == replace(
+        outcome, completion_id=told, signals={told: 0.5}
+    )
+    decision = again(make_decision(reason=said, proposal=None))
+    assert (decision.reason, decision.proposal) == (told, None)
+    with pytest.raises(ValueError, match="finite"):
+        codec.encode_outcome(replace(outcome, latency_s=math.nan))
+
+
+def test_no_field_is_left_out() -> None:
+    """A decision is written field by field: one that is added to it must be added there."""
+    written = orjson.loads(codec.encode_decision(make_decision()))
+    assert written.keys() == {f.name for f in fields(Decision)}
+    assert written["context"].keys() == {f.name for f in fields(RequestContext)} - {"features"}
 
 
 def test_numbers_of_numpy_and_read_only_mappings_are_stored() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.adapters.sqlite_schema import MIGRATIONS, VERSION, SqliteFile, is_busy
+from gateway.adapters.sqlite_schema import MIGRATIONS, PAGE_BYTES, VERSION, SqliteFile, is_busy
 from gateway.errors import StoreError
 
 ONE = ("CREATE TABLE a (x)", "INSERT INTO a VALUES (1)")
@@ -119,6 +119,21 @@ def test_the_size_is_bounded(path: Path) -> None:
         with pytest.raises(sqlite3.OperationalError) as caught:
             connection.execute("INSERT INTO batches VALUES ('a', 0.0, zeroblob(600000))")
         assert "free space" in file.explain(caught.value).message
+
+
+def test_the_size_is_bounded_in_the_files_own_pages(path: Path) -> None:
+    """A file made by an older program has smaller pages, and keeps them."""
+    with closing(sqlite3.connect(path)) as old:
+        old.execute("PRAGMA page_size=4096")
+        old.execute("PRAGMA application_id=1279348551")
+        old.execute("CREATE TABLE a (x)")
+    file = SqliteFile(path=path, max_bytes=409_600, migrations=())
+    with closing(file.create()) as connection:
+        assert (pragma(connection, "page_size"), pragma(connection, "max_page_count")) == (4096, 100)
+    path.unlink()
+    with closing(file.create()) as connection:
+        assert pragma(connection, "page_size") == PAGE_BYTES
+        assert pragma(connection, "max_page_count") == 409_600 // PAGE_BYTES
 
 
 def test_waiting_for_a_lock_ends(path: Path) -> None:

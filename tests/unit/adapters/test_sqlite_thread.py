@@ -80,6 +80,13 @@ async def test_work_is_answered_after_its_commit(thread: SqliteThread, file: Sql
     await reader.stop()
 
 
+async def test_submitting_queues_at_once(thread: SqliteThread) -> None:
+    """The place in the queue is that of the call, whenever its answer is awaited."""
+    first, second = thread.submit("insert", insert(1)), thread.submit("read", content)
+    assert await second == [1]
+    assert await first == 1
+
+
 async def test_waiting_work_shares_one_commit(thread: SqliteThread) -> None:
     """A commit costs a flush of the disk: 100 waiting writes pay for one."""
     loop = asyncio.get_running_loop()

@@ -13,7 +13,7 @@ from gateway.core.rollout import RolloutState
 from gateway.core.values import ChatRequest
 from gateway.errors import RequestError
 from gateway.flows.decide import new_id, served_mode
-from tests.builders import make_arm, make_request
+from tests.builders import NOW_S, make_arm, make_request
 from tests.world import open_world
 
 
@@ -91,10 +91,11 @@ async def test_fallbacks_follow_the_scores(tmp_path: Path) -> None:
 
 
 def test_ids_are_unguessable() -> None:
-    """128 random bits each."""
-    ids = {new_id() for _ in range(1000)}
+    """128 random bits each, behind the second in which they were made."""
+    ids = {new_id(NOW_S) for _ in range(1000)}
     assert len(ids) == 1000
-    assert all(id.startswith("dec_") and len(bytes.fromhex(id[4:])) == 16 for id in ids)
+    assert all(id.startswith("dec_") and len(bytes.fromhex(id[12:])) == 16 for id in ids)
+    assert {int(id[4:12], 16) for id in ids} == {int(NOW_S)}
 
 
 async def test_an_answer_from_another_arm_is_called_a_fallback(tmp_path: Path) -> None:
