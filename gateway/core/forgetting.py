@@ -11,7 +11,6 @@ discount is that of Garivier and Moulines, "On Upper-Confidence Bound Policies f
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -22,9 +21,6 @@ from gateway.core.statistics import ArmStatistics, zero
 _BUCKETS_PER_HALF_LIFE = 8
 _HALF_LIVES_KEPT = 10
 """A bucket is dropped when its weight falls below 2^-10, about one thousandth."""
-
-Totals = Mapping[tuple[str, int], ArmStatistics]
-"""Sums by (arm id, bucket)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,15 +75,72 @@ class Forgetting:
             return 0
         return math.ceil(now / self.width - _HALF_LIVES_KEPT * _BUCKETS_PER_HALF_LIFE - 0.5)
 
-    def aged(self, totals: Totals, arms: Sequence[str], d: int, now: float) -> list[ArmStatistics]:
-        """One set of sums per arm id, buckets weighed by their age at coordinate `now`; zero where there is nothing.
+    def over(self, bucket: int, now: float) -> bool:
+        """Whether the bucket has begun to fade: from its middle on it loses weight at the same pace as all others."""
+        return now >= (bucket + 0.5) * self.width
 
-        Buckets before `oldest` are left out, so that it does not matter when the store drops them. Without forgetting
-        every bucket counts, those from a time with forgetting too.
-        """
-        oldest = self.oldest(now)
-        sums = {arm: zero(d) for arm in arms}
-        for (arm, bucket), statistics in totals.items():
-            if arm in sums and (bucket >= oldest or not self.active):
-                sums[arm] += statistics.scaled(self.weight(bucket, now))
-        return [sums[arm] for arm in arms]
+
+class AgedSums:
+    """One arm's sums by bucket, and what they come to by now: sum over buckets b of weight(b, now) sums_b.
+
+    Buckets before `oldest` are left out, so that it does not matter when the store drops them. Without forgetting every
+    bucket counts, those from a time with forgetting too; the sum is exact, and a bucket alone is returned as it is.
+
+    With forgetting there are some 80 buckets, too many to add up at every reading. But once a bucket's middle has
+    passed, its weight shrinks by the same factor 2^-(t / h) in a time t as all the others', and so does a sum over such
+    buckets. That sum is kept, with the coordinate it is right for. The newest bucket, which changes all the time, is
+    added at each reading; a bucket that changes later is taken out and put in again. The result is the sum above but
+    for rounding: less than 1e-12 of what the buckets come to with weight 1.
+    """
+
+    def __init__(self, forgetting: Forgetting, d: int) -> None:
+        self._forgetting = forgetting
+        self._zero = zero(d)
+        self._parts: dict[int, ArmStatistics] = {}
+        self._kept = self._zero
+        self._kept_at = -math.inf
+        self._within: set[int] = set()
+
+    def put(self, bucket: int, sums: ArmStatistics | None) -> None:
+        """What this bucket's sums are from now on; None takes it away."""
+        if bucket in self._within:
+            self._take_out(bucket)
+        if sums is None:
+            self._parts.pop(bucket, None)
+        else:
+            self._parts[bucket] = sums
+
+    def at(self, now: float) -> ArmStatistics:
+        """The sums weighed by age at coordinate `now`; zero where there is nothing."""
+        if not self._forgetting.active:
+            parts = list(self._parts.values()) or [self._zero]
+            return sum(parts[1:], start=parts[0])
+        forgetting, oldest = self._forgetting, self._forgetting.oldest(now)
+        if now < self._kept_at and not (self._within and forgetting.over(max(self._within), now)):
+            # A clock was set back so far that a kept bucket is not over any more.
+            self._kept, self._kept_at, self._within = self._zero, now, set()
+        for bucket in [bucket for bucket in self._within if bucket < oldest]:
+            self._take_out(bucket)
+        loose = sorted(bucket for bucket in self._parts.keys() - self._within if bucket >= oldest)
+        over = [bucket for bucket in loose[:-1] if forgetting.over(bucket, now)]
+        if over:
+            self._kept, self._kept_at = self._kept_by(now), now
+            for bucket in over:
+                self._kept = self._kept.plus(self._parts[bucket], forgetting.weight(bucket, now))
+            self._within.update(over)
+        total = self._kept_by(now)
+        for bucket in loose[len(over) :]:
+            total = total.plus(self._parts[bucket], forgetting.weight(bucket, now))
+        return total
+
+    def _kept_by(self, now: float) -> ArmStatistics:
+        """The kept sum at another coordinate at which all its buckets are over."""
+        return self._kept.scaled(0.5 ** ((now - self._kept_at) / self._forgetting.half_life))
+
+    def _take_out(self, bucket: int) -> None:
+        self._within.remove(bucket)
+        if self._within:
+            weight = self._forgetting.weight(bucket, self._kept_at)
+            self._kept = self._kept.plus(self._parts[bucket], -weight)
+        else:
+            self._kept = self._zero  # and not what rounding leaves of it

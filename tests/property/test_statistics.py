@@ -81,6 +81,21 @@ def test_forgetting_distributes(a: ArmStatistics, b: ArmStatistics, weight: floa
 
 
 @unhurried
+@given(sums(d=2), sums(d=2), st.floats(-10, 10))
+def test_adding_with_a_weight(a: ArmStatistics, b: ArmStatistics, weight: float) -> None:
+    """Every number of the one plus weight times that of the other, tallies included; a negative weight takes away."""
+    np.testing.assert_allclose(flat(a.plus(b, weight)), flat(a) + weight * flat(b), rtol=1e-12, atol=1e-9)
+
+
+@unhurried
+@given(st.lists(sums(d=0), max_size=6))
+def test_a_total_is_adding_one_by_one(many: list[ArmStatistics]) -> None:
+    """Tallies summed at once are those added one after the other, in every field; of none they are zero."""
+    one_by_one = sum((part.tallies for part in many), start=Tallies())
+    assert Tallies.total([part.tallies for part in many]).values() == pytest.approx(one_by_one.values(), abs=1e-6)
+
+
+@unhurried
 @given(sums(elements=numbers))
 def test_encoding_is_exact(a: ArmStatistics) -> None:
     """Every finite number survives bit by bit: subnormal, huge, and the sign of zero."""

@@ -18,19 +18,19 @@ IntArray = npt.NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """What an algorithm wants for one request; both arrays have shape (k,), aligned with the eligible arms."""
+    """What an algorithm wants for one request; both have length k, aligned with the eligible arms."""
 
-    probabilities: FloatArray
+    probabilities: Sequence[float]
     """Probability of each arm, summing to 1, before the floor and the warm-up are mixed in."""
-    scores: FloatArray
+    scores: Sequence[float]
     """Finite score of each arm; it orders the fallbacks. In reward units where the algorithm learns, else shares."""
 
 
 class Snapshot(Protocol):
     """An immutable, fitted state of an algorithm: safe to share between requests."""
 
-    def propose(self, x: FloatArray, eligible: IntArray, rng: np.random.Generator) -> Proposal:
-        """Judge the arms with these row indices, shape (k,) with k >= 1, for the feature vector x, shape (d,)."""
+    def propose(self, x: FloatArray, eligible: Sequence[int], rng: np.random.Generator) -> Proposal:
+        """Judge the k >= 1 arms with these row indices for the feature vector x, shape (d,)."""
         ...
 
 
@@ -59,9 +59,13 @@ class Algorithm(Protocol):
         """Floor and warm-up to mix in; None for an algorithm that does not learn."""
         ...
 
-    def fit(self, arms: Sequence[Arm], statistics: Sequence[ArmStatistics], bias: int) -> Snapshot:
+    def fit(
+        self, arms: Sequence[Arm], statistics: Sequence[ArmStatistics], bias: int, previous: Snapshot | None = None
+    ) -> Snapshot:
         """Precompute everything that a choice needs, from one set of sums per arm in the same order.
 
-        `bias` is the index of the feature that is always 1. Never raises for sums of the right shape.
+        `bias` is the index of the feature that is always 1. `previous` is the snapshot that this algorithm made of the
+        same arms before: what it holds of an arm whose sums are the same object is taken over, at no cost and without
+        changing the result. Never raises for sums of the right shape.
         """
         ...

@@ -18,7 +18,7 @@ from typing import Annotated, Literal
 import numpy as np
 from annotated_types import Interval
 
-from gateway.core.policies.base import Exploration, IntArray, Proposal
+from gateway.core.policies.base import Exploration, Proposal, Snapshot
 from gateway.core.policies.linucb import LinearPosterior
 from gateway.core.policies.thompson import shares_of_best
 from gateway.core.statistics import ArmStatistics
@@ -33,12 +33,12 @@ class ContextualThompsonSnapshot:
     noise: float
     draws: int
 
-    def propose(self, x: FloatArray, eligible: IntArray, rng: np.random.Generator) -> Proposal:
+    def propose(self, x: FloatArray, eligible: Sequence[int], rng: np.random.Generator) -> Proposal:
         """Share of posterior draws in which each arm is best at x; the scores are the posterior means."""
         mean, width = self.posterior.judge(x)
-        scores = mean[eligible]
-        spread = self.noise * width[eligible]
-        samples = scores + spread * rng.standard_normal((self.draws, eligible.shape[0]))
+        scores = [mean[row] for row in eligible]
+        spread = [self.noise * width[row] for row in eligible]
+        samples = np.array(scores) + np.array(spread) * rng.standard_normal((self.draws, len(eligible)))
         return Proposal(probabilities=shares_of_best(samples), scores=scores)
 
 
@@ -61,8 +61,13 @@ class ContextualThompson(Exploration):
         """Its own floor and warm-up."""
         return self
 
-    def fit(self, arms: Sequence[Arm], statistics: Sequence[ArmStatistics], bias: int) -> ContextualThompsonSnapshot:
+    def fit(
+        self, arms: Sequence[Arm], statistics: Sequence[ArmStatistics], bias: int, previous: Snapshot | None = None
+    ) -> ContextualThompsonSnapshot:
         """Solve all arms; see `Algorithm.fit`."""
         del arms  # only their sums matter
-        posterior = LinearPosterior.fitted(statistics, ridge=self.ridge, prior_mean=self.prior_mean, bias=bias)
+        known = previous.posterior if isinstance(previous, ContextualThompsonSnapshot) else None
+        posterior = LinearPosterior.fitted(
+            statistics, ridge=self.ridge, prior_mean=self.prior_mean, bias=bias, previous=known
+        )
         return ContextualThompsonSnapshot(posterior=posterior, noise=self.noise, draws=self.draws)

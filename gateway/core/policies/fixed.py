@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from gateway.core.policies.base import IntArray, Proposal
+from gateway.core.policies.base import Proposal, Snapshot
 from gateway.core.statistics import ArmStatistics
 from gateway.core.values import Arm, FloatArray
 
@@ -19,15 +19,14 @@ class FixedSnapshot:
 
     row: int
 
-    def propose(self, x: FloatArray, eligible: IntArray, rng: np.random.Generator) -> Proposal:
+    def propose(self, x: FloatArray, eligible: Sequence[int], rng: np.random.Generator) -> Proposal:
         """Propensity 1 on the fixed arm, or on the first eligible arm where the fixed one is not eligible.
 
         The scores are 1 for that arm and 0 for the rest: it has no opinion on rewards, fallbacks go by position.
         """
         del x, rng  # neither the request nor chance matters
-        chosen = np.zeros(eligible.shape[0])
-        # argmax finds the first True, and the first arm where there is none.
-        chosen[np.argmax(eligible == self.row)] = 1.0
+        chosen = [0.0] * len(eligible)
+        chosen[eligible.index(self.row) if self.row in eligible else 0] = 1.0
         return Proposal(probabilities=chosen, scores=chosen)
 
 
@@ -44,7 +43,9 @@ class Fixed:
         """It does not learn."""
         return
 
-    def fit(self, arms: Sequence[Arm], statistics: Sequence[ArmStatistics], bias: int) -> FixedSnapshot:
+    def fit(
+        self, arms: Sequence[Arm], statistics: Sequence[ArmStatistics], bias: int, previous: Snapshot | None = None
+    ) -> FixedSnapshot:
         """Find the arm; see `Algorithm.fit`."""
-        del statistics, bias  # nothing is learned
+        del statistics, bias, previous  # nothing is learned
         return FixedSnapshot(row=next((row for row, arm in enumerate(arms) if arm.id == self.arm), -1))

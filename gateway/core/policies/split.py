@@ -9,26 +9,26 @@ from typing import Literal
 
 import numpy as np
 
-from gateway.core.policies.base import IntArray, Proposal
+from gateway.core.policies.base import Proposal, Snapshot
 from gateway.core.statistics import ArmStatistics
 from gateway.core.values import Arm, FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SplitSnapshot:
-    """Weights of the K arms relative to the largest: shape (K,), each in [0, 1]."""
+    """Weights of the K arms relative to the largest, each in [0, 1]."""
 
-    weights: FloatArray
+    weights: tuple[float, ...]
 
-    def propose(self, x: FloatArray, eligible: IntArray, rng: np.random.Generator) -> Proposal:
+    def propose(self, x: FloatArray, eligible: Sequence[int], rng: np.random.Generator) -> Proposal:
         """The weights renormalised over the eligible arms; uniform where all of those weigh 0.
 
         The scores are these shares: it has no opinion on rewards, fallbacks go by weight.
         """
         del x, rng  # neither the request nor chance matters
-        weights = self.weights[eligible]
-        total = weights.sum()
-        shares = weights / total if total > 0.0 else np.full(weights.shape, 1.0 / weights.shape[0])
+        weights = [self.weights[row] for row in eligible]
+        total = sum(weights)
+        shares = [weight / total for weight in weights] if total > 0.0 else [1.0 / len(weights)] * len(weights)
         return Proposal(probabilities=shares, scores=shares)
 
 
@@ -52,11 +52,11 @@ class Split:
         """It does not learn."""
         return
 
-    def fit(self, arms: Sequence[Arm], statistics: Sequence[ArmStatistics], bias: int) -> SplitSnapshot:
+    def fit(
+        self, arms: Sequence[Arm], statistics: Sequence[ArmStatistics], bias: int, previous: Snapshot | None = None
+    ) -> SplitSnapshot:
         """Line the weights up with the arms; see `Algorithm.fit`."""
-        del statistics, bias  # nothing is learned
+        del statistics, bias, previous  # nothing is learned
         # Relative to the largest, so that the sum over the eligible cannot overflow.
         largest = max(self.weights.values())
-        weights = np.array([self.weights.get(arm.id, 0.0) / largest for arm in arms])
-        weights.setflags(write=False)
-        return SplitSnapshot(weights=weights)
+        return SplitSnapshot(weights=tuple(self.weights.get(arm.id, 0.0) / largest for arm in arms))

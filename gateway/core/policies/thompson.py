@@ -24,7 +24,7 @@ from typing import Annotated, Literal
 import numpy as np
 from annotated_types import Interval
 
-from gateway.core.policies.base import Exploration, IntArray, Proposal
+from gateway.core.policies.base import Exploration, Proposal, Snapshot
 from gateway.core.statistics import ArmStatistics
 from gateway.core.values import Arm, FloatArray
 
@@ -32,13 +32,13 @@ _LARGEST_COUNT = 1e12
 """Beyond this a Beta sample is its mean to the sixth digit, and the sampler stays far from overflow."""
 
 
-def shares_of_best(samples: FloatArray) -> FloatArray:
-    """Share of the rows of `samples`, shape (draws, k), in which each column is the highest: shape (k,), summing to 1.
+def shares_of_best(samples: FloatArray) -> list[float]:
+    """Share of the rows of `samples`, shape (draws, k), in which each column is the highest: k shares, summing to 1.
 
     Columns that tie in a row share it evenly.
     """
     best = samples >= samples.max(axis=1, keepdims=True)
-    shares: FloatArray = (best / best.sum(axis=1, keepdims=True)).mean(axis=0)
+    shares: list[float] = (best / best.sum(axis=1, keepdims=True)).mean(axis=0).tolist()
     return shares
 
 
@@ -52,12 +52,12 @@ class ThompsonSnapshot:
     """Prior plus failures."""
     draws: int
 
-    def propose(self, x: FloatArray, eligible: IntArray, rng: np.random.Generator) -> Proposal:
+    def propose(self, x: FloatArray, eligible: Sequence[int], rng: np.random.Generator) -> Proposal:
         """Share of posterior draws in which each arm is best; the scores are posterior means in [0, 1]."""
         del x  # no context
-        alpha, beta = self.alpha[eligible], self.beta[eligible]
-        samples = rng.beta(alpha, beta, size=(self.draws, eligible.shape[0]))
-        return Proposal(probabilities=shares_of_best(samples), scores=alpha / (alpha + beta))
+        alpha, beta = self.alpha.take(eligible), self.beta.take(eligible)
+        samples = rng.beta(alpha, beta, size=(self.draws, len(eligible)))
+        return Proposal(probabilities=shares_of_best(samples), scores=(alpha / (alpha + beta)).tolist())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +75,11 @@ class Thompson(Exploration):
         """Its own floor and warm-up."""
         return self
 
-    def fit(self, arms: Sequence[Arm], statistics: Sequence[ArmStatistics], bias: int) -> ThompsonSnapshot:
+    def fit(
+        self, arms: Sequence[Arm], statistics: Sequence[ArmStatistics], bias: int, previous: Snapshot | None = None
+    ) -> ThompsonSnapshot:
         """Count successes and failures; see `Algorithm.fit`."""
-        del arms, bias  # only the counts matter
+        del arms, bias, previous  # only the counts matter
         count = np.array([s.tallies.rewarded for s in statistics])
         reward = np.array([s.tallies.reward for s in statistics])
         # Rounding may leave a sum a hair below 0, or above its count, after many revisions.

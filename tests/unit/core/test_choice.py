@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 
 from gateway.core.choice import Choice, choose
-from gateway.core.policies.base import Exploration, IntArray, Proposal
+from gateway.core.policies.base import Exploration, Proposal
 from gateway.core.policies.split import Split, SplitSnapshot
 from gateway.core.statistics import zero
 from gateway.core.values import FloatArray
@@ -31,7 +32,7 @@ def explore(floor: float = 0.0, pulls: int = 5, share: float = 0.2) -> Explorati
 
 def mixed(snapshot: SplitSnapshot, exploration: Exploration | None, pulls: list[float], seed: int = 0) -> Choice:
     """A choice among all arms."""
-    return choose(snapshot, exploration, X, np.arange(len(pulls)), np.array(pulls), np.random.default_rng(seed))
+    return choose(snapshot, exploration, X, range(len(pulls)), pulls, np.random.default_rng(seed))
 
 
 @dataclass
@@ -97,13 +98,10 @@ def test_no_warm_up() -> None:
 
 def test_only_the_eligible_count() -> None:
     """A cold arm that cannot serve forces nothing, and rows are translated back to all arms."""
-    eligible = np.array([3, 1])
-    choice = choose(
-        split(8, 1, 4, 0), explore(), X, eligible, np.array([0.0, WARM, 0.0, WARM]), np.random.default_rng(0)
-    )
+    choice = choose(split(8, 1, 4, 0), explore(), X, [3, 1], [0.0, WARM, 0.0, WARM], np.random.default_rng(0))
     np.testing.assert_allclose(choice.probabilities, [0.0, 1.0])
     assert choice.index == 1
-    assert choice.eligible.tolist() == [3, 1]
+    assert choice.eligible == [3, 1]
     np.testing.assert_allclose(choice.scores, [0.0, 1.0])
 
 
@@ -119,7 +117,7 @@ def test_one_eligible_arm_is_certain() -> None:
 def test_one_number_decides(uniform: float, index: int) -> None:
     """The first arm whose cumulative probability exceeds the number; never one with probability 0, first or last."""
     chance = Uniform(uniform)
-    choice = choose(split(0, 1, 1, 0), None, X, np.arange(4), np.zeros(4), chance)  # type: ignore[arg-type]
+    choice = choose(split(0, 1, 1, 0), None, X, range(4), [0.0] * 4, chance)  # type: ignore[arg-type]
     assert choice.index == index
     assert choice.propensity == 0.5
     assert chance.asked == 1
@@ -129,7 +127,7 @@ def test_a_sum_below_one_still_falls_on_an_arm() -> None:
     """Ten times 0.1 adds up to less than 1: the largest number below 1 falls on the last arm that has a probability."""
     assert np.cumsum([0.1] * 10)[-1] < 1.0
     chance = Uniform(float(np.nextafter(1.0, 0.0)))
-    choice = choose(split(*[1] * 10, 0), None, X, np.arange(11), np.zeros(11), chance)  # type: ignore[arg-type]
+    choice = choose(split(*[1] * 10, 0), None, X, range(11), [0.0] * 11, chance)  # type: ignore[arg-type]
     assert choice.index == 9
 
 
@@ -137,8 +135,8 @@ def test_a_sum_below_one_still_falls_on_an_arm() -> None:
 def test_reasons(uniform: float, reason: str) -> None:
     """exploit: what the algorithm most likely wanted; warm_up: an arm in its first pulls; explore: any other."""
     chance = Uniform(uniform)
-    pulls = np.array([WARM, WARM, 0.0])
-    choice = choose(split(2, 1, 0), explore(floor=0.0), X, np.arange(3), pulls, chance)  # type: ignore[arg-type]
+    pulls = [WARM, WARM, 0.0]
+    choice = choose(split(2, 1, 0), explore(floor=0.0), X, range(3), pulls, chance)  # type: ignore[arg-type]
     assert choice.reason == reason
 
 
@@ -148,10 +146,17 @@ def test_scores_are_those_over_all_eligible() -> None:
     np.testing.assert_allclose(choice.scores, [0.25, 0.5, 0.25])
 
 
+def test_fallbacks_are_ranked_by_score() -> None:
+    """Rows of all eligible arms, the best score first, whatever was drawn; equal scores stay in the order given."""
+    for seed in range(9):
+        choice = choose(split(1, 3, 1, 9, 2), None, X, [4, 2, 1, 0], [WARM] * 5, np.random.default_rng(seed))
+        assert choice.ranked == [1, 4, 2, 0]
+
+
 def test_no_eligible_arm_is_an_error() -> None:
     """Nobody to choose is the caller's mistake, and said so."""
     with pytest.raises(ValueError, match="no arm is eligible"):
-        choose(split(1), None, X, np.array([], dtype=np.intp), np.zeros(1), np.random.default_rng(0))
+        choose(split(1), None, X, [], [0.0], np.random.default_rng(0))
 
 
 class Recording:
@@ -160,10 +165,10 @@ class Recording:
     def __init__(self) -> None:
         self.asked: list[list[int]] = []
 
-    def propose(self, x: FloatArray, eligible: IntArray, rng: np.random.Generator) -> Proposal:
-        self.asked.append(eligible.tolist())
-        k = eligible.shape[0]
-        return Proposal(probabilities=np.full(k, 1 / k), scores=np.zeros(k))
+    def propose(self, x: FloatArray, eligible: Sequence[int], rng: np.random.Generator) -> Proposal:
+        self.asked.append(list(eligible))
+        k = len(eligible)
+        return Proposal(probabilities=[1 / k] * k, scores=[0.0] * k)
 
 
 @pytest.mark.parametrize(
@@ -172,5 +177,5 @@ class Recording:
 def test_a_second_opinion_only_while_some_arms_are_cold(pulls: list[float], asked: list[list[int]]) -> None:
     """In service, with all arms warm, an algorithm is asked once; during a warm-up also about the warm arms alone."""
     algorithm = Recording()
-    choose(algorithm, explore(), X, np.arange(3), np.array(pulls), np.random.default_rng(0))
+    choose(algorithm, explore(), X, range(3), pulls, np.random.default_rng(0))
     assert algorithm.asked == asked

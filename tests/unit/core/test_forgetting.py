@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from gateway.core.forgetting import Forgetting
+from gateway.core.forgetting import AgedSums, Forgetting
 from gateway.core.statistics import ArmStatistics, observations, zero
 
 HOUR_S = 3600.0
@@ -21,6 +21,14 @@ NEVER = Forgetting()
 def evidence(reward: float, n: int = 1) -> ArmStatistics:
     """n observations of a constant with this reward."""
     return observations(np.ones((n, 1)), np.full(n, reward))
+
+
+def aged(forgetting: Forgetting, buckets: dict[int, ArmStatistics], now: float) -> ArmStatistics:
+    """What one-dimensional sums in these buckets come to by now."""
+    sums = AgedSums(forgetting, 1)
+    for bucket, part in buckets.items():
+        sums.put(bucket, part)
+    return sums.at(now)
 
 
 @pytest.mark.parametrize(("forgetting", "half_life", "now"), [(BY_TIME, HOUR_S, NOW_S), (BY_TRAFFIC, 800.0, 1e6)])
@@ -69,38 +77,53 @@ def test_oldest_is_the_first_that_counts(forgetting: Forgetting, now: float) -> 
 
 
 def test_aged_sums_are_the_weighted_sums() -> None:
-    """What is fitted on is sum over buckets of weight times sums, per arm, in the order asked for."""
+    """What is fitted on is sum over buckets of weight times sums."""
     newest = BY_TIME.bucket(NOW_S)
-    totals = {
-        ("a", newest): evidence(0.9, 4),
-        ("a", newest - 8): evidence(0.1, 2),
-        ("b", newest - 24): evidence(0.5),
-        ("gone", newest): evidence(1.0),
-    }
-    b, a, silent = BY_TIME.aged(totals, ["b", "a", "silent"], 1, NOW_S)
+    total = aged(BY_TIME, {newest: evidence(0.9, 4), newest - 8: evidence(0.1, 2)}, NOW_S)
     now, hour = BY_TIME.weight(newest, NOW_S), BY_TIME.weight(newest - 8, NOW_S)
-    np.testing.assert_allclose(a.moment, [now * 3.6 + hour * 0.2])
-    np.testing.assert_allclose(a.gram, [[now * 4 + hour * 2]])
-    assert a.tallies.rewarded == pytest.approx(now * 4 + hour * 2)
-    assert b.tallies.reward == pytest.approx(0.5 * BY_TIME.weight(newest - 24, NOW_S))
-    assert silent.to_bytes() == zero(1).to_bytes()
+    np.testing.assert_allclose(total.moment, [now * 3.6 + hour * 0.2])
+    np.testing.assert_allclose(total.gram, [[now * 4 + hour * 2]])
+    assert total.tallies.rewarded == pytest.approx(now * 4 + hour * 2)
+
+
+@pytest.mark.parametrize("forgetting", [BY_TIME, BY_TRAFFIC, NEVER])
+def test_nothing_observed_is_zero(forgetting: Forgetting) -> None:
+    """An arm without a bucket, or whose buckets were all taken away, has the neutral element for its sums."""
+    sums = AgedSums(forgetting, 1)
+    assert sums.at(NOW_S).to_bytes() == zero(1).to_bytes()
+    for bucket in (3, 4, 5):
+        sums.put(bucket, evidence(0.3))
+    sums.at(10 * BY_TRAFFIC.width)
+    for bucket in (3, 4, 5):
+        sums.put(bucket, None)
+    assert sums.at(NOW_S).to_bytes() == zero(1).to_bytes()
+
+
+def test_what_has_faded_leaves_nothing_behind() -> None:
+    """When the last bucket's time is up the sums are exactly zero: a remainder of rounding would look like evidence."""
+    newest = BY_TIME.bucket(NOW_S)
+    sums = AgedSums(BY_TIME, 1)
+    for bucket in range(newest - 20, newest + 1):
+        sums.put(bucket, evidence(0.1 + 0.03 * (newest - bucket), 7))
+    for half_lives in range(20):
+        last = sums.at(NOW_S + half_lives * HOUR_S)
+    assert last.to_bytes() == zero(1).to_bytes()
 
 
 def test_recent_evidence_wins() -> None:
     """After a change, one half-life of new evidence outweighs as much of the old: the estimate crosses the middle."""
     newest = BY_TIME.bucket(NOW_S)
-    buckets = {("a", newest - i): evidence(0.9 if i < 9 else 0.1, 10) for i in range(200)}
-    (aged,) = BY_TIME.aged(buckets, ["a"], 1, NOW_S)
-    assert aged.tallies.reward / aged.tallies.rewarded > 0.5
+    total = aged(BY_TIME, {newest - i: evidence(0.9 if i < 9 else 0.1, 10) for i in range(200)}, NOW_S)
+    assert total.tallies.reward / total.tallies.rewarded > 0.5
 
 
 def test_dropping_old_buckets_changes_nothing() -> None:
     """The sums are the same before and after the store forgets, so replicas that pull at different times agree."""
     newest = BY_TIME.bucket(NOW_S)
-    totals = {("a", newest - i): evidence(0.5) for i in range(0, 300, 7)}
-    kept = {key: sums for key, sums in totals.items() if key[1] >= BY_TIME.oldest(NOW_S)}
-    assert len(kept) < len(totals)
-    before, after = (BY_TIME.aged(t, ["a"], 1, NOW_S)[0] for t in (totals, kept))
+    buckets = {newest - i: evidence(0.5) for i in range(0, 300, 7)}
+    kept = {bucket: sums for bucket, sums in buckets.items() if bucket >= BY_TIME.oldest(NOW_S)}
+    assert len(kept) < len(buckets)
+    before, after = (aged(BY_TIME, given, NOW_S) for given in (buckets, kept))
     assert before.to_bytes() == after.to_bytes()
 
 
@@ -110,15 +133,21 @@ def test_without_forgetting_everything_counts() -> None:
     assert NEVER.weight(0, NOW_S) == 1.0
     assert NEVER.oldest(NOW_S) == 0
     assert not NEVER.active
-    (total,) = NEVER.aged({("a", 0): evidence(0.5, 3), ("a", -7): evidence(0.5, 2)}, ["a"], 1, NOW_S)
-    assert total.tallies.rewarded == 5.0
+    assert aged(NEVER, {0: evidence(0.5, 3), -7: evidence(0.5, 2)}, NOW_S).tallies.rewarded == 5.0
 
 
-def test_totals_are_left_as_they_are() -> None:
-    """Ageing reads the totals; the next refresh starts from the same ones."""
-    totals = {("a", BY_TIME.bucket(NOW_S)): evidence(0.5)}
-    BY_TIME.aged(totals, ["a"], 1, NOW_S)
-    assert totals["a", BY_TIME.bucket(NOW_S)].to_bytes() == evidence(0.5).to_bytes()
+def test_without_forgetting_the_sums_are_handed_through() -> None:
+    """The one bucket's sums are the result, the same object: who reads sees at once that nothing changed."""
+    only = evidence(0.5, 3)
+    assert aged(NEVER, {0: only}, NOW_S) is only
+
+
+def test_sums_are_left_as_they_are() -> None:
+    """Ageing reads what was put in; the store's totals are the same objects."""
+    newest = BY_TIME.bucket(NOW_S)
+    buckets = {bucket: evidence(0.5) for bucket in (newest - 9, newest - 1, newest)}
+    aged(BY_TIME, buckets, NOW_S)
+    assert all(sums.to_bytes() == evidence(0.5).to_bytes() for sums in buckets.values())
 
 
 def test_refuses_two_half_lives() -> None:

@@ -36,15 +36,15 @@ def fit(**given: float) -> ContextualThompsonSnapshot:
 def test_scores_are_greedy_linucb() -> None:
     """The posterior mean is LinUCB's estimate without its bound: both are the same ridge regression."""
     rng = np.random.default_rng(0)
-    greedy = LinUcb(alpha=0.0).fit(ARMS, SUMS, 0).propose(X, np.arange(3), rng)
-    np.testing.assert_allclose(fit().propose(X, np.arange(3), rng).scores, greedy.scores, rtol=1e-12)
+    greedy = LinUcb(alpha=0.0).fit(ARMS, SUMS, 0).propose(X, range(3), rng)
+    np.testing.assert_allclose(fit().propose(X, range(3), rng).scores, greedy.scores, rtol=1e-12)
 
 
 @pytest.mark.parametrize("noise", [0.05, 0.25, 2.0])
 def test_share_is_the_gaussian_probability_of_being_best(noise: float) -> None:
     """Of two arms, P(best) = Phi((m1 - m2) / sqrt(s1^2 + s2^2)) with s^2 = noise^2 x' inv x, within 4.5 errors."""
     n = 200_000
-    shares = fit(noise=noise, draws=n).propose(X, np.arange(2), np.random.default_rng(1)).probabilities
+    shares = fit(noise=noise, draws=n).propose(X, range(2), np.random.default_rng(1)).probabilities
     centre = (SUMS[0].tallies.reward + SUMS[1].tallies.reward) / 15
     mean, variance = [], []
     for sums in SUMS[:2]:
@@ -57,7 +57,7 @@ def test_share_is_the_gaussian_probability_of_being_best(noise: float) -> None:
 
 def test_little_noise_is_greedy() -> None:
     """As the noise goes to 0, all of the probability goes to the highest mean."""
-    proposal = fit(noise=1e-9).propose(X, np.arange(3), np.random.default_rng(2))
+    proposal = fit(noise=1e-9).propose(X, range(3), np.random.default_rng(2))
     assert proposal.probabilities[int(np.argmax(proposal.scores))] == 1.0
 
 
@@ -67,17 +67,17 @@ def test_evidence_replaces_exploration() -> None:
     for n in (1, 20, 400):
         sums = [observations(np.ones((n, 1)), np.full(n, reward)) for reward in (0.8, 0.7)]
         snapshot = ContextualThompson(draws=10_000).fit(ARMS[:2], sums, 0)
-        shares.append(snapshot.propose(np.ones(1), np.arange(2), np.random.default_rng(3)).probabilities[0])
+        shares.append(snapshot.propose(np.ones(1), range(2), np.random.default_rng(3)).probabilities[0])
     assert shares == sorted(shares)
     assert shares[-1] > 0.99
 
 
 def test_judges_only_the_eligible() -> None:
     """Arrays are aligned with the eligible arms, whatever their order."""
-    everyone = fit().propose(X, np.arange(3), np.random.default_rng(4))
-    some = fit().propose(X, np.array([2, 0]), np.random.default_rng(4))
-    np.testing.assert_array_equal(some.scores, everyone.scores[[2, 0]])
-    assert some.probabilities.shape == (2,)
+    everyone = fit().propose(X, range(3), np.random.default_rng(4))
+    some = fit().propose(X, [2, 0], np.random.default_rng(4))
+    assert some.scores == [everyone.scores[2], everyone.scores[0]]
+    assert len(some.probabilities) == 2
 
 
 @pytest.mark.parametrize("noise", [1e-300, 1000.0])
@@ -86,6 +86,6 @@ def test_shares_are_finite_whatever_comes(noise: float, scale: float) -> None:
     """Vanishing or exploding features and noise still give a distribution and finite scores."""
     with np.errstate(over="ignore"):
         x = X * scale
-    proposal = fit(noise=noise).propose(x, np.arange(3), np.random.default_rng(5))
+    proposal = fit(noise=noise).propose(x, range(3), np.random.default_rng(5))
     assert np.isfinite(proposal.scores).all()
-    assert proposal.probabilities.sum() == pytest.approx(1.0, abs=1e-12)
+    assert sum(proposal.probabilities) == pytest.approx(1.0, abs=1e-12)

@@ -38,11 +38,11 @@ def serve(
     """One batch of requests on one snapshot, then added to the sums."""
     k = len(means)
     snapshot = algorithm.fit([make_arm(id=str(i)) for i in range(k)], sums, 0)
-    pulls = np.array([s.tallies.pulls for s in sums])
+    pulls = [s.tallies.pulls for s in sums]
     seen: list[tuple[list[FloatArray], list[float]]] = [([], []) for _ in range(k)]
     for _ in range(BATCH):
         x = np.concatenate(([1.0], rng.normal(0.0, 0.3, D - 1)))
-        arm = choose(snapshot, algorithm.exploration, x, np.arange(k), pulls, rng).index
+        arm = choose(snapshot, algorithm.exploration, x, range(k), pulls, rng).index
         pulls[arm] += 1.0
         seen[arm][0].append(x)
         seen[arm][1].append(draw(means[arm], rng))
