@@ -31,6 +31,8 @@ from gateway.settings.schema import Settings
 
 _log = structlog.get_logger()
 _REFRESH_S = 0.05
+_FIT_REST = 30.0
+"""A policy rests this many times as long as its last fit took: however large, fits take 3 % of a core at most."""
 _METRICS_S = 0.5
 """How old the numbers of the other workers may be in what one of them shows."""
 _BACKLOG = 1024
@@ -59,6 +61,8 @@ class Gateway:
         self.services = self._services(np.random.default_rng(seed))
         self._runner: web.AppRunner | None = None
         self._front: Front | None = None
+        self._due_s: dict[str, float] = {}
+        """When the policies may be fitted next."""
         self._server: asyncio.Server | None = None
 
     def _services(self, rng: np.random.Generator) -> Services:
@@ -141,12 +145,16 @@ class Gateway:
         self._meter.flush()
 
     async def _refresh(self) -> None:
-        now_s = self._clock.now()
-        for policy in self.policies.values():
-            work = policy.learner.prepare(now_s)
+        for name, policy in self.policies.items():
+            began_s = self._clock.monotonic()
+            if began_s < self._due_s.get(name, 0.0):
+                continue
+            work = policy.learner.prepare(self._clock.now())
             if work is not None:
-                # Fitting ten arms takes some 10 ms: in a thread, so that no stream stands still meanwhile.
+                # In a thread, so that no stream stands still meanwhile.
                 policy.learner.adopt(await asyncio.to_thread(work))
+                now_s = self._clock.monotonic()
+                self._due_s[name] = now_s + _FIT_REST * (now_s - began_s)
 
 
 async def run(settings: Settings, *, reuse_port: bool = False, ready: Callable[[int], None] | None = None) -> None:

@@ -32,13 +32,6 @@ Reason = Literal["exploit", "explore", "warm_up"]
 """exploit: the algorithm's likeliest arm, or any without exploration. warm_up: a cold arm. explore: the rest."""
 
 
-class Scores(list[float]):
-    """To be deleted with its one use when flows/decide.py reads `ranked`: until then it negates them to sort."""
-
-    def __neg__(self) -> FloatArray:
-        return -np.array(self)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Choice:
     """What was drawn, and from what; probabilities and scores have length k, aligned with `eligible`."""
@@ -49,7 +42,7 @@ class Choice:
     """Its probability in (0, 1]."""
     probabilities: Sequence[float]
     """The distribution that was drawn from: sums to 1, and is positive throughout if the floor is."""
-    scores: Scores
+    scores: Sequence[float]
     """The algorithm's scores, in reward units; they order the fallbacks."""
     eligible: Sequence[int]
     """Rows of the eligible arms."""
@@ -100,7 +93,7 @@ def choose(
         index=eligible[drawn],
         propensity=probabilities[drawn],
         probabilities=probabilities,
-        scores=Scores(scores),
+        scores=scores,
         eligible=eligible,
         ranked=[eligible[position] for position in sorted(range(k), key=scores.__getitem__, reverse=True)],
         reason="warm_up" if drawn in cold else "exploit" if likeliest else "explore",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +11,6 @@ import structlog
 
 from gateway.core.choice import Choice
 from gateway.core.eligibility import eligible
-from gateway.core.policies.base import IntArray
 from gateway.core.rollout import RolloutState, admit
 from gateway.core.values import ChatRequest, Decision, Mode, RequestContext
 from gateway.errors import RequestError
@@ -46,15 +45,17 @@ class Decide:
         now_s = self.clock.now()
         # Local time on purpose: the hour feature and peak hours mean the operator's day.
         context = policy.describer.describe(request, datetime.fromtimestamp(now_s).astimezone())
-        able = eligible(policy.arms, context, request).indices
+        able = [int(row) for row in eligible(policy.arms, context, request).indices]
         state = self.switches.state(policy.name)
         left_out = state.stage == "shadow" and not request.shadowed
         choice, trouble = (None, "left out of shadowing") if left_out else self._ask(policy, context, able, state)
-        baseline = self._baseline(policy, able)
+        ids = policy.ids
+        baseline = next((ids[row] for row in able if ids[row] == policy.baseline), ids[able[0]])
         mode = admit(state, policy.name, request.unit) if choice is not None else "baseline"
+        live = choice is not None and mode == "live"
         arm_id = baseline
-        if choice is not None and mode == "live":
-            arm_id = policy.arms[choice.index].id
+        if choice is not None and live:
+            arm_id = ids[choice.index]
             policy.learner.reserve(arm_id)
         return Decision(
             id=self.ids(now_s),
@@ -64,11 +65,13 @@ class Decide:
             version=f"{policy.learner.algorithm.kind}/{policy.learner.version}.{policy.learner.generation}",
             mode=mode,
             arm_id=arm_id,
-            propensity=self._propensity(policy, choice, state.share, arm_id, baseline),
-            proposal=None if choice is None else policy.arms[choice.index].id,
+            propensity=1.0 if choice is None else self._propensity(ids, choice, state.share, arm_id, baseline),
+            proposal=None if choice is None else ids[choice.index],
             order=self._order(policy, able, choice, arm_id),
-            scores=self._scores(policy, choice),
-            reason=trouble or (choice.reason if choice is not None and mode == "live" else self._why(state)),
+            scores={}
+            if choice is None
+            else {ids[row]: s for row, s in zip(choice.eligible, choice.scores, strict=True)},
+            reason=trouble or (choice.reason if choice is not None and live else self._why(state)),
             context=context,
             created_s=now_s,
         )
@@ -94,7 +97,7 @@ class Decide:
         )
 
     def _ask(
-        self, policy: Policy, context: RequestContext, able: IntArray, state: RolloutState
+        self, policy: Policy, context: RequestContext, able: Sequence[int], state: RolloutState
     ) -> tuple[Choice | None, str | None]:
         if not state.decides:
             return None, None
@@ -108,38 +111,29 @@ class Decide:
             return None, f"learner failed: {type(error).__name__}"
 
     @staticmethod
-    def _baseline(policy: Policy, able: IntArray) -> str:
-        ids = [policy.arms[i].id for i in able]
-        return policy.baseline if policy.baseline in ids else ids[0]
-
-    @staticmethod
     def _why(state: RolloutState) -> str:
         if state.killed:
             return "kill switch"
         return f"rollout {state.stage}" + (f" {state.percentage:g} %" if state.stage == "canary" else "")
 
     @staticmethod
-    def _propensity(policy: Policy, choice: Choice | None, share: float, arm_id: str, baseline: str) -> float:
+    def _propensity(ids: Sequence[str], choice: Choice, share: float, arm_id: str, baseline: str) -> float:
         """P(arm) over both chances: the unit's hash admits with probability `share`, then the learner draws."""
-        if choice is None:
-            return 1.0
-        by_arm = {policy.arms[i].id: p for i, p in zip(choice.eligible, choice.probabilities, strict=True)}
-        return float(share * by_arm[arm_id] + (1.0 - share) * (arm_id == baseline))
+        drawn = choice.propensity
+        if ids[choice.index] != arm_id:
+            drawn = next(p for row, p in zip(choice.eligible, choice.probabilities, strict=True) if ids[row] == arm_id)
+        return share * drawn + (1.0 - share) * (arm_id == baseline)
 
     @staticmethod
-    def _scores(policy: Policy, choice: Choice | None) -> dict[str, float]:
-        if choice is None:
-            return {}
-        return {policy.arms[i].id: float(s) for i, s in zip(choice.eligible, choice.scores, strict=True)}
-
-    @staticmethod
-    def _order(policy: Policy, able: IntArray, choice: Choice | None, arm_id: str) -> tuple[str, ...]:
+    def _order(policy: Policy, able: Sequence[int], choice: Choice | None, arm_id: str) -> tuple[str, ...]:
         """The decision's arm, then by score; without a learner the baseline, then the others as listed."""
+        ids = policy.ids
         if choice is None:
-            ranked = sorted((policy.arms[i].id for i in able), key=lambda id: id != policy.baseline)
+            ranked = sorted((ids[row] for row in able), key=lambda id: id != policy.baseline)
         else:
-            best_first = np.argsort(-choice.scores, kind="stable")
-            ranked = [policy.arms[choice.eligible[i]].id for i in best_first]
+            ranked = [ids[row] for row in choice.ranked]
+        if ranked[0] == arm_id:
+            return tuple(ranked)
         return (arm_id, *(id for id in ranked if id != arm_id))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from gateway.core.features import Describer
 from gateway.core.reward import RewardFunction, RewardSettings
@@ -28,10 +29,14 @@ class Policy:
     limits: Limits
     max_attempts: int
     retry_budget: RetryBudget
+    ids: tuple[str, ...] = field(init=False)
+    """Ids of the arms, in their order."""
+    _by_id: Mapping[str, Arm] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ids", tuple(arm.id for arm in self.arms))
+        object.__setattr__(self, "_by_id", {arm.id: arm for arm in self.arms})
 
     def arm(self, arm_id: str) -> Arm:
         """The arm with this id; KeyError if the policy has no such arm."""
-        for arm in self.arms:
-            if arm.id == arm_id:
-                return arm
-        raise KeyError(arm_id)
+        return self._by_id[arm_id]
