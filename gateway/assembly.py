@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from hashlib import blake2b
 
+from gateway.adapters.direct_upstream import DirectRoute, DirectUpstream
+from gateway.adapters.http_client import HttpTransport
+from gateway.adapters.lanes import Lanes
 from gateway.adapters.litellm_catalog import lookup
+from gateway.adapters.litellm_transform import TransformUpstream
 from gateway.adapters.litellm_upstream import LitellmUpstream, Route
 from gateway.api.keys import Keys, digest
 from gateway.core.features import Describer
 from gateway.core.policies.fixed import Fixed
+from gateway.core.providers import provider_of
 from gateway.core.reward import definition
 from gateway.core.rollout import RolloutState
 from gateway.core.values import Arm, Price
 from gateway.flows.learner import Learner
 from gateway.flows.policy import Policy
-from gateway.flows.ports import Limits, StateKey
+from gateway.flows.ports import Limits, StateKey, Upstream
 from gateway.flows.retries import RetryBudget
 from gateway.flows.switches import Switches
 from gateway.settings.contradictions import is_loopback
@@ -99,18 +104,35 @@ def keys_of(settings: Settings) -> Keys:
     )
 
 
-def upstream_of(settings: Settings) -> LitellmUpstream:
-    """The way to every configured model."""
-    return LitellmUpstream(
-        {
-            model.id: Route(
-                model=model.model,
-                api_key=None if model.api_key is None else model.api_key.get_secret_value(),
-                api_base=model.api_base,
-            )
-            for model in settings.models
-        }
-    )
+def upstream_of(settings: Settings) -> Lanes:
+    """The way to every configured model: direct where its provider speaks OpenAI's wire, else translated by litellm."""
+    direct: dict[str, DirectRoute] = {}
+    translated: dict[str, Route] = {}
+    forced: dict[str, Route] = {}
+    for model in settings.models:
+        key = None if model.api_key is None else model.api_key.get_secret_value()
+        if speaks_openai(model):
+            direct[model.id] = DirectRoute.of(model.model, api_key=key, api_base=model.api_base)
+        else:
+            routes = forced if model.lane == "litellm" else translated
+            routes[model.id] = Route(model=model.model, api_key=key, api_base=model.api_base)
+    lanes: dict[str, Upstream] = dict.fromkeys(direct, DirectUpstream(direct, HttpTransport())) if direct else {}
+    if not translated and not forced:
+        return Lanes(lanes)
+    litellm = LitellmUpstream({**translated, **forced})
+    transform = TransformUpstream(translated, HttpTransport(), litellm)
+    lanes |= {**dict.fromkeys(translated, transform), **dict.fromkeys(forced, litellm)}
+    return Lanes(lanes, loading=(transform,))
+
+
+def speaks_openai(model: ModelSettings) -> bool:
+    """Whether the model is reached by the direct lane."""
+    if model.lane != "auto":
+        return model.lane == "direct"
+    provider, known = provider_of(model.model), lookup(model.model)
+    # Some of OpenAI's models answer on another route only, which litellm translates to.
+    chats = known is None or known.mode != "responses" or model.api_base is not None
+    return chats and provider is not None and (model.api_base or provider.api_base) is not None
 
 
 def owners_of(policies: Mapping[str, Policy]) -> dict[str, str]:

@@ -28,6 +28,8 @@ _STEERING: Final = frozenset(
         "extra_headers", "extra_body", "extra_query", "headers", "default_headers", "timeout", "request_timeout",
         "max_retries", "num_retries", "client", "http_client", "proxy", "proxies", "ssl_verify", "callbacks",
         "success_callback", "failure_callback", "cache", "caching", "mock_response", "user_config", "region_name",
+        "no_log", "force_timeout", "stream_timeout", "shared_session", "use_litellm_proxy", "proxy_server_request",
+        "secret_fields", "model_info", "client_secret", "client_id", "tenant_id",
     }
 )  # fmt: skip
 """Names that choose a host, a key, a header, a model or a retry, here or in another gateway behind the arm."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +15,7 @@ import orjson
 from gateway.core.values import Price
 
 _FILE: Final = "model_prices_and_context_window_backup.json"
+_LONGEST_ROW: Final = 65_536
 
 # Our word for a capability, and the table's flags of which any one grants it. litellm turns JSON mode into a forced
 # tool call where a provider has no such mode of its own, so a model with tools can answer in JSON as well.
@@ -33,6 +35,8 @@ class CatalogEntry:
     price: Price | None
     max_context_tokens: int | None
     supports: frozenset[str]
+    mode: str
+    """How the model is called: `chat`, or `responses` where litellm has to translate."""
 
 
 @cache
@@ -41,7 +45,7 @@ def lookup(model: str) -> CatalogEntry | None:
     table = _table()
     provider = model.partition("/")[0] if "/" in model else None
     for name in _names(model):
-        row = table.get(name)
+        row = _row(table, name)
         if not isinstance(row, dict):
             continue
         # A name without its provider means that provider's model only: `azure/gpt-4o` is not priced as OpenAI's.
@@ -74,7 +78,12 @@ def _entry(row: Mapping[str, object]) -> CatalogEntry:
         price = Price(input_usd=input_usd, output_usd=output_usd)
     context = _number(row.get("max_input_tokens")) or _number(row.get("max_tokens"))
     supports = (word for word, flags in _CAPABILITIES.items() if any(row.get(flag) is True for flag in flags))
-    return CatalogEntry(price=price, max_context_tokens=int(context) if context else None, supports=frozenset(supports))
+    return CatalogEntry(
+        price=price,
+        max_context_tokens=int(context) if context else None,
+        supports=frozenset(supports),
+        mode=str(row.get("mode") or "chat"),
+    )
 
 
 def _number(value: object) -> float | None:
@@ -84,15 +93,29 @@ def _number(value: object) -> float | None:
     return float(value) if 0 <= value < float("inf") else None
 
 
-@cache
-def _table() -> Mapping[str, object]:
-    """The packaged table, about 3 MB parsed in some 15 ms; empty where litellm is not installed or moved the file."""
+def _row(table: bytes, name: str) -> object:
+    """The row of this name, None if there is none.
+
+    Cut out of the text where it stands, one key a line: the whole of it, parsed, would take 30 MB for a few rows.
+    """
+    key = orjson.dumps(name) + b": "
+    at = -1 if name == "sample_spec" else table.find(key + b"{")
+    if at < 0:
+        return None
+    at += len(key)
+    try:
+        row, _ = json.JSONDecoder().raw_decode(table[at : at + _LONGEST_ROW].decode(errors="replace"))
+    except json.JSONDecodeError:
+        return None
+    return row
+
+
+def _table() -> bytes:
+    """The packaged table as text, about 3 MB; empty where litellm is not installed or moved the file."""
     spec = importlib.util.find_spec("litellm")
     if spec is None or spec.origin is None:
-        return {}
+        return b""
     try:
-        table = orjson.loads((Path(spec.origin).parent / _FILE).read_bytes())
-    except (OSError, ValueError):
-        return {}
-    table.pop("sample_spec", None)
-    return table if isinstance(table, dict) else {}
+        return (Path(spec.origin).parent / _FILE).read_bytes()
+    except OSError:
+        return b""

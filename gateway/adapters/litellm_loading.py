@@ -12,7 +12,7 @@ import threading
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 _ENVIRONMENT: Final = {
@@ -21,6 +21,8 @@ _ENVIRONMENT: Final = {
 }
 
 
+_TABLED: Final = frozenset({"anthropic", "gemini", "vertex_ai", "vertex_ai_beta", "bedrock"})
+"""Providers of which litellm knows nothing but what its packaged table says."""
 _GEMINI: Final = "litellm.llms.vertex_ai.gemini.vertex_and_google_ai_studio_gemini"
 _LOCK: Final = threading.Lock()
 _connect_s: Final[ContextVar[float | None]] = ContextVar("connect_s", default=None)
@@ -54,6 +56,7 @@ def _load() -> Any:
     _silence()
     _tame_http()
     _tame_reading()
+    _tame_lookups()
     own_http_client(litellm)
     asyncio.run(_rehearse(litellm))
     return litellm
@@ -114,6 +117,23 @@ def _tame_reading() -> None:
         return choice
 
     gemini._create_streaming_choice = staticmethod(_create_streaming_choice)
+
+
+def _tame_lookups() -> None:
+    """Have litellm look up once what a model can do: its table does not change, and it asks several times a request."""
+    utils: Any = importlib.import_module("litellm.utils")
+    # Where both are there, the second is the first one's old name.
+    names = [name for name in ("supports_factory", "_supports_factory") if hasattr(utils, name)]
+    ask = getattr(utils, names[0])
+    remembered = lru_cache(maxsize=4096)(ask)
+
+    def supports(model: str, custom_llm_provider: str | None, key: str) -> Any:
+        # Of some other providers litellm asks a server, whose answer may change.
+        look = remembered if custom_llm_provider in _TABLED else ask
+        return look(model=model, custom_llm_provider=custom_llm_provider, key=key)
+
+    for name in names:
+        setattr(utils, name, supports)
 
 
 def _tamed(client: Any) -> Any:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from typing import Any, Final
 
 from gateway.adapters.litellm_errors import translate
-from gateway.adapters.openai_wire import Reading, event, priced, wants_usage
+from gateway.adapters.openai_usage import priced, wants_usage
+from gateway.adapters.openai_wire import Reading, event
 from gateway.adapters.upstream_errors import UNREACHABLE
 from gateway.core.values import Completion, Price
 from gateway.errors import UpstreamCutError, UpstreamError, UpstreamInvalidError, UpstreamTimeoutError
@@ -20,14 +21,21 @@ TAIL_S: Final = 0.75
 
 
 @contextlib.contextmanager
-def translated(call: Call, secrets: tuple[str, ...] = ()) -> Iterator[None]:
-    """The adapter's door: what litellm raises, which may be anything at all, leaves as our error."""
+def translated(
+    call: Call, secrets: tuple[str, ...] = (), explained: Callable[[BaseException], UpstreamError] | None = None
+) -> Iterator[None]:
+    """The adapter's door: what litellm raises, which may be anything at all, leaves as our error.
+
+    `explained`: our error for what it raised, where somebody knows better than the table.
+    """
     try:
         yield
     except UpstreamError:
         raise
     except Exception as error:  # noqa: BLE001, RUF100 -- translated by the one table, never swallowed
         # Not `from error`: a traceback would print addresses and provider texts, in which keys may stand.
+        if explained is not None:
+            raise explained(error) from None
         raise translate(error, call.arm.id, connect_s=call.limits.connect_s, secrets=secrets) from None
 
 
@@ -126,7 +134,7 @@ class LitellmStream:
         limit = self._limit(seconds) if seconds is not None else contextlib.nullcontext()
         try:
             async with limit:
-                with translated(self._call, self._secrets):
+                with self._door():
                     return await anext(self._chunks, None)
         except UpstreamError as error:
             if self._reading.complete:
@@ -137,6 +145,9 @@ class LitellmStream:
 
     def _limit(self, seconds: float) -> contextlib.AbstractAsyncContextManager[None]:
         return limited(self._call, "idle_s", seconds, self._deadline_s)
+
+    def _door(self) -> contextlib.AbstractContextManager[None]:
+        return translated(self._call, self._secrets)
 
     def _cut(self) -> UpstreamError:
         arm_id = self._call.arm.id
@@ -151,11 +162,13 @@ class LitellmStream:
         return asyncio.get_running_loop().time()
 
 
-async def provider_chunks(wrapper: Any) -> AsyncGenerator[Mapping[str, object], None]:
+async def provider_chunks(
+    wrapper: Any, aside: deque[Mapping[str, object]] | None = None
+) -> AsyncGenerator[Mapping[str, object], None]:
     """The chunks as litellm's provider code read them, of OpenAI's shape, before litellm's wrapper has its way.
 
     The wrapper ends every stream with a finish reason, "stop" if none came; it loses refusals and the finish of all
-    choices but the first, and costs twenty times as much.
+    choices but the first, and costs twenty times as much. `aside`: chunks that did not need litellm to be read.
     """
     source = wrapper.completion_stream if wrapper.completion_stream is not None else await wrapper.fetch_stream()
     if not hasattr(source, "__aiter__"):
@@ -163,11 +176,14 @@ async def provider_chunks(wrapper: Any) -> AsyncGenerator[Mapping[str, object], 
             yield chunk
         return
     iterator = aiter(source)
-    texted = False
+    begun = texted = False
     try:
         async for raw in iterator:
+            while aside:
+                yield aside.popleft()
             if hasattr(raw, "choices") and hasattr(raw, "model_dump"):
-                yield _plain(raw)
+                yield _plain(raw, begun=begun)
+                begun = True
             elif isinstance(raw, dict) and "is_finished" in raw:
                 # What litellm makes of a bare [DONE] must not become the end of an answer that never came.
                 texted = texted or bool(raw.get("text") or raw.get("tool_use"))
@@ -192,16 +208,24 @@ async def _wrapped(wrapper: Any) -> AsyncGenerator[Mapping[str, object], None]:
         yield chunk
 
 
-def _plain(raw: Any) -> dict[str, Any]:
-    """A chunk as the provider sent it; litellm's own class names every field that it knows, most of them empty."""
+def _plain(raw: Any, *, begun: bool = False) -> dict[str, Any]:
+    """A chunk as the provider sent it; litellm's own class names every field that it knows, most of them empty.
+
+    It also makes a chunk of every event that only marks a place, of which none is needed once the answer has `begun`.
+    """
     chunk: dict[str, Any] = raw.model_dump(exclude_unset=True, warnings=False)
     if type(raw).__module__.partition(".")[0] == "litellm":
-        chunk = _without_none(chunk)
-        chunk["choices"] = [
+        choices = [
             {**_without_none(choice), "delta": _without_none(choice.get("delta") or {})}
             for choice in chunk.get("choices") or ()
         ]
+        chunk = {name: value for name, value in chunk.items() if value is not None and value != []}
+        chunk["choices"] = [choice for choice in choices if not begun or not _silent(choice)]
     return chunk
+
+
+def _silent(choice: Mapping[str, Any]) -> bool:
+    return choice["delta"] == {"content": ""} and not choice.get("finish_reason")
 
 
 def _without_none(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from gateway.adapters.litellm_body import parameters
 from gateway.adapters.litellm_catalog import lookup
 from gateway.adapters.litellm_loading import close_http_clients, load_litellm, own_http_client, quiet_call
 from gateway.adapters.litellm_stream import LitellmStream, limited, translated
-from gateway.adapters.openai_wire import priced, read_reply, usage_body
+from gateway.adapters.openai_reply import read_reply
+from gateway.adapters.openai_usage import priced, usage_body
 from gateway.core.values import Price
 from gateway.errors import UpstreamError, UpstreamInvalidError
 from gateway.flows.ports import Call, Reply, ReplyStream
@@ -75,7 +76,7 @@ class LitellmUpstream:
                     response = await self._send(call, route, stream=False)
         latency_s = loop.time() - started_s
         with translated(call, route.secrets):
-            answer = _plain(response, call.arm.id)
+            answer = plain_answer(response, call.arm.id)
         completion = read_reply(answer, call.body, arm_id=call.arm.id, latency_s=latency_s)
         return Reply(
             body={**answer, "usage": usage_body(answer.get("usage"), completion)},
@@ -123,22 +124,8 @@ class LitellmUpstream:
     async def _send(self, call: Call, route: Route, *, stream: bool) -> Any:
         own_http_client(self._litellm)
         provider = self._provider(call, route)
-        arguments: dict[str, object] = {
-            **route.extra,
-            **parameters(call.body, openai_wire=provider in self._openai_wire, denied=self._denied),
-            "model": route.model,
-            "api_key": route.api_key,
-            "api_base": route.api_base,
-            # All limits are kept by `limited` and `quiet_call`. litellm keeps a client for each value of this one.
-            "timeout": _NEVER_S,
-            "max_retries": 0,
-            "num_retries": 0,
-            "drop_params": True,
-            # Else any tool needs the mcp package, and one of the type "mcp" makes litellm look for servers.
-            "_skip_mcp_handler": True,
-        }
-        if stream:
-            arguments |= {"stream": True, "stream_options": {"include_usage": True}}
+        fields = parameters(call.body, openai_wire=provider in self._openai_wire, denied=self._denied)
+        arguments = call_arguments(route, fields, stream=stream)
         if provider == "openai" and route.api_key is None and _is_foreign(route.api_base):
             # Else litellm would send OPENAI_API_KEY from the environment to a host that is not OpenAI's.
             arguments["api_key"] = "none"
@@ -158,12 +145,33 @@ class LitellmUpstream:
         return str(provider)
 
 
+def call_arguments(route: Route, fields: Mapping[str, object], *, stream: bool) -> dict[str, object]:
+    """Arguments of `acompletion` for a request's fields, with all that litellm would do besides switched off."""
+    arguments: dict[str, object] = {
+        **route.extra,
+        **fields,
+        "model": route.model,
+        "api_key": route.api_key,
+        "api_base": route.api_base,
+        # All limits are kept by `limited` and `quiet_call`. litellm keeps a client for each value of this one.
+        "timeout": _NEVER_S,
+        "max_retries": 0,
+        "num_retries": 0,
+        "drop_params": True,
+        # Else any tool needs the mcp package, and one of the type "mcp" makes litellm look for servers.
+        "_skip_mcp_handler": True,
+    }
+    if stream:
+        arguments |= {"stream": True, "stream_options": {"include_usage": True}}
+    return arguments
+
+
 def _is_foreign(api_base: str | None) -> bool:
     host = urlsplit(api_base).hostname or "" if api_base else "api.openai.com"
     return host != "api.openai.com" and not host.endswith(".openai.com")
 
 
-def _plain(response: Any, arm_id: str) -> dict[str, Any]:
+def plain_answer(response: Any, arm_id: str) -> dict[str, Any]:
     """litellm's answer as OpenAI writes it: its own additions removed, and the refusal put back where it belongs."""
     if not hasattr(response, "model_dump"):
         raise UpstreamInvalidError(f"Arm '{arm_id}' answered with something that is no answer.", arm_id=arm_id)

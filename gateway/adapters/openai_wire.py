@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import orjson
 
-from gateway.core.values import Completion, Json, Price, ToolCall
+from gateway.adapters.openai_usage import Usage, count, estimate_usage, mappings, read_usage, usage_body
+from gateway.core.values import Completion, Json, ToolCall
 from gateway.errors import UpstreamInvalidError
-
-CHARS_PER_TOKEN: Final = 4.0
-"""The usual rule of thumb, for a provider that reports no usage; counting with a tokenizer would stall the loop."""
 
 
 def event(chunk: Json) -> bytes:
@@ -25,74 +21,6 @@ def event(chunk: Json) -> bytes:
         # Half of a surrogate pair, which a provider may split over two chunks; escapes carry it unharmed.
         text = json.dumps(chunk).encode()
     return b"data: " + text + b"\n\n"
-
-
-def wants_usage(body: Json) -> bool:
-    """Whether the client asked for the usage chunk."""
-    options = body.get("stream_options")
-    return isinstance(options, Mapping) and options.get("include_usage") is True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
-    """Tokens of a call, and its price where the provider says one."""
-
-    tokens_in: int
-    tokens_out: int
-    cost_usd: float | None = None
-    estimated: bool = False
-
-
-def read_usage(raw: object) -> Usage | None:
-    """Usage as the provider wrote it; None where it is absent or says nothing (litellm fills in zeros)."""
-    if not isinstance(raw, Mapping):
-        return None
-    tokens_in, tokens_out = _count(raw.get("prompt_tokens")), _count(raw.get("completion_tokens"))
-    if tokens_in + tokens_out == 0:
-        return None
-    cost = raw.get("cost")
-    cost = cost.get("total_cost") if isinstance(cost, Mapping) else cost
-    if isinstance(cost, bool) or not isinstance(cost, int | float) or not 0 <= cost < math.inf:
-        cost = None
-    return Usage(tokens_in=tokens_in, tokens_out=tokens_out, cost_usd=cost)
-
-
-def estimate_usage(body: Json, answer: str) -> Usage:
-    """Usage by the length of the texts, for a provider that reported none."""
-    return Usage(
-        tokens_in=math.ceil(sum(map(len, _texts(body))) / CHARS_PER_TOKEN),
-        tokens_out=math.ceil(len(answer) / CHARS_PER_TOKEN),
-        estimated=True,
-    )
-
-
-def usage_body(raw: object, read: Completion | Usage) -> dict[str, object]:
-    """Usage as OpenAI writes it: the provider's own, with the three counts as they were read."""
-    counts = {
-        "prompt_tokens": read.tokens_in,
-        "completion_tokens": read.tokens_out,
-        "total_tokens": read.tokens_in + read.tokens_out,
-    }
-    return {**(raw if isinstance(raw, Mapping) else {}), **counts}
-
-
-def priced(completion: Completion, price: Price | None) -> Completion:
-    """The completion with what it costs at this price, unless the provider said the cost itself."""
-    if price is None or completion.cost_usd is not None:
-        return completion
-    return replace(completion, cost_usd=price.cost_usd(completion.tokens_in, completion.tokens_out))
-
-
-def read_reply(answer: Json, body: Json, *, arm_id: str, latency_s: float) -> Completion:
-    """Read a whole answer to the request `body`. Raises UpstreamInvalidError where it is no answer."""
-    choices = answer.get("choices")
-    if not isinstance(choices, list) or not choices:
-        raise UpstreamInvalidError(f"Arm '{arm_id}' answered without choices.", arm_id=arm_id)
-    if not all(isinstance(choice, Mapping) and isinstance(choice.get("message"), Mapping) for choice in choices):
-        raise UpstreamInvalidError(f"Arm '{arm_id}' answered with a choice without message.", arm_id=arm_id)
-    reading = Reading(body=body, arm_id=arm_id, started_s=0.0)
-    reading.take({**answer, "choices": [{**choice, "delta": choice["message"]} for choice in choices]}, latency_s)
-    return reading.completion(latency_s)
 
 
 @dataclass(slots=True)
@@ -138,6 +66,17 @@ class Reading:
         asked = self.body.get("n")
         return self.complete and not self._held and len(self._finish) >= (asked if isinstance(asked, int) else 1)
 
+    @property
+    def flowing(self) -> bool:
+        """Whether the first choice, and no other, has begun and not ended: what comes now is probably its text."""
+        return len(self._finish) == 1 and not self._held and self._finish.get(0, "") is None
+
+    def take_text(self, text: str, now_s: float) -> None:
+        """Read a piece of the first choice's content, out of a chunk that says nothing else."""
+        self._text.append(text)
+        if self._first_s is None and text:
+            self._first_s = now_s
+
     def take(self, chunk: Json, now_s: float) -> dict[str, object] | None:
         """Read a chunk. Returns it as the client gets it, or None where it carried nothing but usage.
 
@@ -147,7 +86,7 @@ class Reading:
         self._take_usage(chunk.get("usage"))
         self.id = self.id or str(chunk.get("id") or "")
         self._created = self._created or chunk.get("created")
-        choices = [self._take_choice(choice, now_s) for choice in _mappings(chunk.get("choices"))]
+        choices = [self._take_choice(choice, now_s) for choice in mappings(chunk.get("choices"))]
         if not choices:
             return None
         sent = {name: value for name, value in chunk.items() if name not in ("usage", "choices")}
@@ -205,7 +144,7 @@ class Reading:
         self.raw_usage.update({name: value for name, value in raw.items() if value is not None})
 
     def _take_choice(self, choice: Json, now_s: float) -> dict[str, object]:
-        index = _count(choice.get("index"))
+        index = count(choice.get("index"))
         raw = choice.get("delta")
         delta = dict(raw) if isinstance(raw, Mapping) else {}
         if index not in self._finish:
@@ -239,7 +178,7 @@ class Reading:
             if isinstance(value, str) and value:
                 parts.append(value)
         legacy = delta.get("function_call")
-        calls = _mappings(delta.get("tool_calls")) or ([{"function": legacy}] if isinstance(legacy, Mapping) else [])
+        calls = mappings(delta.get("tool_calls")) or ([{"function": legacy}] if isinstance(legacy, Mapping) else [])
         for position, call in enumerate(calls):
             # A whole answer lists its calls in order and numbers none.
             at = call.get("index")
@@ -249,26 +188,6 @@ class Reading:
             if isinstance(function, Mapping):
                 tool.name = tool.name or str(function.get("name") or "")
                 tool.arguments.append(str(function.get("arguments") or ""))
-
-
-def _count(value: object) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
-
-
-def _mappings(value: object) -> list[Json]:
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
-
-
-def _texts(body: Json) -> Iterator[str]:
-    """Every text of the request's messages; images and the like are left out."""
-    for message in _mappings(body.get("messages")):
-        content = message.get("content")
-        if isinstance(content, str):
-            yield content
-        for part in _mappings(content):
-            text = part.get("text")
-            if isinstance(text, str):
-                yield text
 
 
 def _joined(parts: list[str]) -> str:

@@ -43,9 +43,13 @@ def notes(settings: Settings) -> Iterator[str]:
     """What is allowed and may still surprise."""
     # Reads litellm's price table from its file, without importing litellm.
     from gateway.adapters.litellm_catalog import lookup
+    from gateway.settings.provider_keys import missing_key
 
     for model in settings.models:
         known = lookup(model.model)
+        variable = missing_key(model)
+        if variable is not None:
+            yield f"model {model.id} has no api_key, and {variable} is not set: its provider will refuse its calls"
         if model.price is None and (known is None or known.price is None):
             yield f"model {model.id} has no known price: its calls count as free; give it a price"
     routed = {id for policy in settings.policies.values() for id in policy.models}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 
+from gateway.core.providers import provider_of
 from gateway.core.scoring import DEFAULT_WEIGHTS
 from gateway.errors import ConfigurationError
 from gateway.settings.functions import load_function
@@ -52,6 +53,8 @@ def _models(models: list[object], say: Say) -> list[str]:
             say(("models", i, "id"), "'auto' is the gateway's own word; choose another id")
         ids.append(id)
     for i, model in enumerate(models):
+        _lane(("models", i), _mapping(model), say)
+    for i, model in enumerate(models):
         like, own = _mapping(_mapping(model).get("cold_start")).get("like"), _mapping(model).get("id")
         others = [id for id in ids if id != own]
         if isinstance(like, str) and like == own:
@@ -59,6 +62,16 @@ def _models(models: list[object], say: Say) -> list[str]:
         elif isinstance(like, str) and like not in ids:
             say(("models", i, "cold_start", "like"), f"{shown(like)} is not another model's id{_meant(like, others)}")
     return list(dict.fromkeys(ids))
+
+
+def _lane(at: Path, model: Mapping[str, object], say: Say) -> None:
+    name = model.get("model")
+    if model.get("lane") != "direct" or not isinstance(name, str) or model.get("api_base") is not None:
+        return
+    provider = provider_of(name)
+    if provider is None or provider.api_base is None:
+        text = f"direct needs the address of {shown(name)}, which is not known; give the model an api_base"
+        say((*at, "lane"), text)
 
 
 def _policy(at: Path, policy: Mapping[str, object], ids: list[str], say: Say) -> None:
@@ -115,9 +128,6 @@ def _later(whole: Mapping[str, object], say: Say) -> None:
     store = whole.get("store")
     if isinstance(store, str) and store.startswith(("redis://", "rediss://")):
         say(("store",), "a Redis store is not available yet; use sqlite:///FILE, which several workers can share")
-    for i, model in enumerate(_list(whole.get("models"))):
-        if _mapping(model).get("lane") == "direct":
-            say(("models", i, "lane"), "direct is not available yet; use auto or litellm, or take the key out")
     for name, policy in _mapping(whole.get("policies")).items():
         if "budget" in _mapping(policy):
             say(("policies", name, "budget"), "budgets are not available yet; take the key out")

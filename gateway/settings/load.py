@@ -15,6 +15,7 @@ from gateway.settings.discover import discover, no_keys
 from gateway.settings.document import Document
 from gateway.settings.overrides import PREFIX
 from gateway.settings.problems import Path, Problem, meant, secrets_in
+from gateway.settings.provider_keys import with_keys
 from gateway.settings.schema import Secret, ServerSettings, Settings
 from gateway.settings.wording import worded
 from gateway.settings.yaml_text import Yaml, read_yaml
@@ -47,12 +48,12 @@ def load(
     found = discover(environment)
     if not found and not any(name.startswith(f"{PREFIX}MODELS") for name in environment):
         raise ConfigurationError([no_keys()])
-    return _settings(Document(_NO_FILE, Yaml(data=found), environment, options))
+    return with_keys(_settings(Document(_NO_FILE, Yaml(data=found), environment, options)), environment)
 
 
 def parse(name: str, text: str, environment: Mapping[str, str], options: Mapping[str, str] | None = None) -> Settings:
     """Settings from YAML text; `name` stands for the file in messages. ConfigurationError with every problem."""
-    return _settings(_document(name, text, environment, options))
+    return with_keys(_settings(_document(name, text, environment, options)), environment)
 
 
 def reach(path: FilePath | None, environment: Mapping[str, str] | None = None) -> Reach:

@@ -89,7 +89,8 @@ class ModelSettings(Section):
         ]
         | None
     ) = None
-    lane: Literal["auto", "litellm"] = "auto"
+    lane: Literal["auto", "litellm", "direct"] = "auto"
+    """auto: over our own connections where the provider speaks OpenAI's wire, else by litellm."""
     price: PriceSettings | None = None
     max_context_tokens: Annotated[int, Field(ge=1)] | None = None
     supports: frozenset[Literal["tools", "vision", "audio", "json_object", "json_schema"]] | None = None

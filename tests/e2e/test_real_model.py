@@ -74,16 +74,19 @@ def models() -> Iterator[tuple[LocalModel, ...]]:
 async def gateway(
     models: Sequence[LocalModel], tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[GatewayProcess]:
-    """One gateway with a policy for each preset over the same arms; half of them by each of litellm's two names."""
+    """One gateway with a policy for each preset over the same arms, one by the direct lane, two by litellm's ways."""
     arms = [
         {
             "id": model.alias,
             "model": f"{provider}/{model.alias}",
             "api_key": "none",
             "api_base": model.base_url,
+            "lane": lane,
             "price": dict(zip(("input_usd_per_million", "output_usd_per_million"), PRICES[model.alias], strict=True)),
         }
-        for model, provider in zip(models, ("openai", "hosted_vllm", "openai"), strict=True)
+        for model, (provider, lane) in zip(
+            models, (("openai", "direct"), ("hosted_vllm", "litellm"), ("openai", "litellm")), strict=True
+        )
     ]
     policies = {
         preset: {

@@ -23,7 +23,7 @@ class FakeResponse:
         self._coding = coding
         self._pieces = [piece for piece in pieces if piece]
         self.limits: tuple[float, float] | None = None
-        self.closed = False
+        self.closed = self.released = False
 
     def header(self, name: str) -> str | None:
         return self._coding if name == "content-encoding" else None
@@ -36,6 +36,9 @@ class FakeResponse:
 
     async def read(self, limit: int) -> bytes:
         raise NotImplementedError
+
+    def release(self) -> None:
+        self.released = True
 
     def close(self) -> None:
         self.closed = True
@@ -134,3 +137,10 @@ async def test_everything_else_is_the_responses_own() -> None:
     response.close()
     assert (response.status, response.header("content-encoding"), response.header("x")) == (200, "gzip", None)
     assert (source.limits, source.closed) == ((1.0, 2.0), True)
+
+
+async def test_releasing_passes_on() -> None:
+    """The connection below may be used again."""
+    below = FakeResponse("gzip", gzip.compress(b"x"))
+    decoded(below).release()
+    assert (below.released, below.closed) == (True, False)

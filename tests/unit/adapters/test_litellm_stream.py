@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import json
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import pytest
 
-from gateway.adapters.litellm_stream import LitellmStream, limited, translated
+from gateway.adapters.litellm_stream import LitellmStream, limited, provider_chunks, translated
 from gateway.core.values import Arm, Price
 from gateway.errors import UpstreamCutError, UpstreamError, UpstreamInvalidError, UpstreamTimeoutError
 from gateway.flows.ports import Call, Limits
@@ -225,3 +227,52 @@ async def test_a_wrapper_without_close() -> None:
     await stream.start()
     await stream.aclose()
     await stream.aclose()
+
+
+class Marked(Chunk):
+    """A chunk of litellm's own class, which names every field that it knows."""
+
+    def __init__(self, content: str = "", *, role: str | None = None, finish: str | None = None) -> None:
+        super().__init__()
+        delta = {"content": content, "role": role, "tool_calls": None}
+        self.choices = [{"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}]
+        self.more = {"vertex_ai_safety_ratings": [], "system_fingerprint": None}
+
+
+Marked.__module__ = "litellm.types.utils"
+
+
+async def test_empty_fields_and_marks_are_not_sent() -> None:
+    """Of litellm's own chunks: not what they leave empty, and none that says nothing, once the answer has begun."""
+    source = items(Marked(), Marked(), Marked("a"), Marked(role="assistant"), Marked(), Marked(finish="stop"), Marked())
+    blocks, stream = await read(Wrapper(source))
+    chunks = [json.loads(block.removeprefix(b"data: ")) for block in blocks]
+    assert [chunk["choices"][0]["delta"] for chunk in chunks] == [
+        {"content": "", "role": "assistant"}, {"content": "a"}, {"content": "", "role": "assistant"}, {"content": ""},
+    ]  # fmt: skip
+    assert all(chunk.keys() == {"id", "created", "object", "model", "choices"} for chunk in chunks)
+    assert stream.completion().finish_reason == "stop"
+
+
+async def test_chunks_read_aside_keep_their_place() -> None:
+    """What was read without litellm comes before what litellm makes of the next event."""
+    aside: deque[Mapping[str, object]] = deque()
+
+    async def source() -> AsyncIterator[object]:
+        yield Chunk("a")
+        aside.extend([{"choices": ["b"]}, {"choices": ["c"]}])
+        yield None
+        yield Chunk("d")
+
+    chunks: list[Any] = [chunk["choices"] async for chunk in provider_chunks(Wrapper(source()), aside)]
+    assert [choices[0] for choices in chunks[1:3]] == ["b", "c"]
+    assert [choices[0]["delta"]["content"] for choices in (chunks[0], chunks[3])] == ["a", "d"]
+
+
+async def test_who_knows_better_explains() -> None:
+    """The lane that carried the request knows what happened; litellm only guesses."""
+    known = UpstreamCutError("known", arm_id="arm")
+    with pytest.raises(UpstreamCutError, match="known"), translated(CALL, (), lambda _: known):
+        raise RuntimeError("guessed")
+    with pytest.raises(UpstreamError, match="own"), translated(CALL, (), lambda _: known):
+        raise UpstreamError("own", arm_id="arm")

@@ -1,4 +1,4 @@
-"""Reading OpenAI's shapes: usage, texts, tools, ends; and writing events."""
+"""Reading OpenAI's streams: texts, tools, ends; and writing events."""
 
 from __future__ import annotations
 
@@ -7,18 +7,8 @@ from typing import Any
 
 import pytest
 
-from gateway.adapters.openai_wire import (
-    Reading,
-    Usage,
-    estimate_usage,
-    event,
-    priced,
-    read_reply,
-    read_usage,
-    usage_body,
-    wants_usage,
-)
-from gateway.core.values import Json, Price, ToolCall
+from gateway.adapters.openai_wire import Reading, event
+from gateway.core.values import Json
 from gateway.errors import UpstreamInvalidError
 
 BODY: Json = {"messages": [{"role": "user", "content": "12345678"}]}
@@ -31,85 +21,6 @@ def reading(**body: object) -> Reading:
 def chunk(delta: dict[str, object] | None = None, finish: object = None, index: int = 0, **more: object) -> Json:
     choice = {"index": index, "delta": delta or {}, "finish_reason": finish}
     return {"id": "c", "created": 7, "choices": [choice], **more}
-
-
-def answer(**message: object) -> Json:
-    return {"id": "c", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
-
-
-@pytest.mark.parametrize(
-    ("raw", "expected"),
-    [
-        ({"prompt_tokens": 3, "completion_tokens": 2}, Usage(tokens_in=3, tokens_out=2)),
-        ({"prompt_tokens": 3, "completion_tokens": 0}, Usage(tokens_in=3, tokens_out=0)),
-        ({"prompt_tokens": 3, "cost": 0.5}, Usage(tokens_in=3, tokens_out=0, cost_usd=0.5)),
-        ({"prompt_tokens": 3, "cost": {"total_cost": 0.5}}, Usage(tokens_in=3, tokens_out=0, cost_usd=0.5)),
-        ({"prompt_tokens": 3, "cost": -1}, Usage(tokens_in=3, tokens_out=0)),
-        ({"prompt_tokens": 3, "cost": float("nan")}, Usage(tokens_in=3, tokens_out=0)),
-        ({"prompt_tokens": 3, "cost": True}, Usage(tokens_in=3, tokens_out=0)),
-        ({"prompt_tokens": -3, "completion_tokens": "2"}, None),
-        ({"prompt_tokens": 0, "completion_tokens": 0}, None),
-        ({}, None),
-        (None, None),
-        ([1], None),
-    ],
-)
-def test_usage(raw: object, expected: Usage | None) -> None:
-    """Counts that are counts, a cost that is one, and nothing made of nothing."""
-    assert read_usage(raw) == expected
-
-
-def test_an_estimate_counts_texts_only() -> None:
-    """A quarter of a token a character, over all texts of the request; a picture's bytes are no text."""
-    parts = [{"type": "text", "text": "1234"}, {"type": "image_url", "image_url": {"url": "data:" + "x" * 999}}]
-    body = {"messages": [{"content": "12345"}, {"content": parts}, {"content": None}, "junk"]}
-    assert estimate_usage(body, "123") == Usage(tokens_in=3, tokens_out=1, estimated=True)
-
-
-def test_the_providers_details_of_usage_are_kept() -> None:
-    """The three counts are ours, the rest is passed on."""
-    details = {"reasoning_tokens": 1}
-    used = usage_body({"prompt_tokens": 0, "completion_tokens_details": details}, Usage(tokens_in=3, tokens_out=2))
-    assert used == {
-        "prompt_tokens": 3,
-        "completion_tokens": 2,
-        "total_tokens": 5,
-        "completion_tokens_details": details,
-    }
-
-
-@pytest.mark.parametrize(
-    ("options", "wanted"),
-    [({"include_usage": True}, True), ({"include_usage": False}, False), ({}, False), (None, False), ("yes", False)],
-)
-def test_who_wants_usage(options: object, wanted: bool) -> None:
-    """Only who says so in OpenAI's words."""
-    assert wants_usage({"stream_options": options}) is wanted
-
-
-@pytest.mark.parametrize("choices", [None, [], "x", [None], [{}], [{"message": None}], [{"message": "x"}]])
-def test_a_reply_that_is_no_answer(choices: object) -> None:
-    """Without a message there is nothing to deliver."""
-    with pytest.raises(UpstreamInvalidError, match="arm"):
-        read_reply({"choices": choices}, BODY, arm_id="arm", latency_s=1.0)
-
-
-def test_a_reply_is_read() -> None:
-    """Everything that is judged or charged; without usage an estimate; the first token comes with the last."""
-    call = {"id": "t", "type": "function", "function": {"name": "f", "arguments": "{}"}}
-    other = {"id": "u", "type": "function", "function": {"name": "g", "arguments": ""}}
-    read = read_reply(answer(content="1234", tool_calls=[call, other]), BODY, arm_id="arm", latency_s=1.5)
-    assert (read.text, read.finish_reason, read.id) == ("1234", "stop", "c")
-    assert read.tool_calls == (ToolCall(id="t", name="f", arguments="{}"), ToolCall(id="u", name="g", arguments=""))
-    assert (read.tokens_in, read.tokens_out, read.usage_estimated) == (2, 2, True)
-    assert read.latency_s == read.first_token_s == 1.5
-
-
-def test_the_old_function_call() -> None:
-    """Before there were tools there was one function."""
-    call = {"name": "f", "arguments": "{}"}
-    read = read_reply(answer(content=None, function_call=call), BODY, arm_id="arm", latency_s=1.0)
-    assert read.tool_calls == (ToolCall(id="", name="f", arguments="{}"),)
 
 
 @pytest.mark.parametrize("junk", [None, "x", 3, [], [3, None], [{"delta": None}], [{"delta": "x", "index": "y"}]])
@@ -192,17 +103,6 @@ def test_usage_in_two_halves() -> None:
     read.take(chunk({}, "stop", usage={"prompt_tokens": 0, "completion_tokens": 15, "cost": 0.5}), 101.0)
     done = read.completion(101.0)
     assert (done.tokens_in, done.tokens_out, done.cost_usd, done.usage_estimated) == (25, 15, 0.5, False)
-
-
-def test_a_price() -> None:
-    """Applied where the provider named no cost of its own."""
-    read = reading()
-    read.take(chunk({"content": "a"}, "stop", usage={"prompt_tokens": 2, "completion_tokens": 3}), 101.0)
-    done = read.completion(101.0)
-    assert priced(done, None).cost_usd is None
-    assert priced(done, Price(input_usd=1, output_usd=10)).cost_usd == 32
-    read.take({"usage": {"prompt_tokens": 2, "completion_tokens": 3, "cost": 7}}, 101.0)
-    assert priced(read.completion(101.0), Price(input_usd=1, output_usd=10)).cost_usd == 7
 
 
 def test_an_event_is_one_line() -> None:

@@ -11,7 +11,7 @@ from tests.unit.settings.mistakes import GOOD
 
 def test_a_good_configuration_is_told_in_short(run: Run, config: Path) -> None:
     """What would be served, where, and with which policies."""
-    done = run(["check", "--config", str(config)])
+    done = run(["check", "--config", str(config)], OPENAI_API_KEY="sk-abcdef")
     assert (done.exit_code, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
         "The configuration is good.",
@@ -35,7 +35,7 @@ def test_a_bad_one_is_told_with_every_problem(run: Run, config: Path) -> None:
 
 def test_as_json_both_are_one_object(run: Run, config: Path) -> None:
     """For scripts: `ok` and the lists, the same exit status, nothing else on standard output."""
-    good = run(["check", "--config", str(config), "--json"])
+    good = run(["check", "--config", str(config), "--json"], OPENAI_API_KEY="sk-abcdef")
     assert json.loads(good.stdout) == {
         "ok": True,
         "problems": [],
@@ -80,7 +80,7 @@ store: sqlite:///no-such-folder/gateway.db
 keys: [{tenant: a, key: abcdef}]
 models:
   - {id: own, model: openai/our-own-model}
-  - {id: priced, model: openai/our-own-model, price: {input_usd_per_million: 1, output_usd_per_million: 1}}
+  - {id: priced, api_key: abcdef, model: openai/our-own, price: {input_usd_per_million: 1, output_usd_per_million: 1}}
 policies:
   code: {models: [own], baseline: own}
 """
@@ -88,6 +88,7 @@ policies:
     done = run(["check", "--config", str(config), "--json"])
     assert done.exit_code == 0
     assert json.loads(done.stdout)["notes"] == [
+        "model own has no api_key, and OPENAI_API_KEY is not set: its provider will refuse its calls",
         "model own has no known price: its calls count as free; give it a price",
         "in no policy, so reached only by name: priced",
         'there is no policy named default, which is what model="auto" asks for',
@@ -95,4 +96,4 @@ policies:
         f"the folder {Path.cwd()}/no-such-folder of the state store does not exist: "
         "what is learned is lost until it does",
     ]
-    assert run(["check", "--config", str(config)]).stdout.count("  note:     ") == 5
+    assert run(["check", "--config", str(config)]).stdout.count("  note:     ") == 6

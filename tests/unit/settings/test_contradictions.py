@@ -117,8 +117,9 @@ def test_keys_differ() -> None:
             "8: store: a Redis store is not available yet; use sqlite:///FILE, which several workers can share",
         ),
         (
-            large("lane: direct"),
-            "3: models[1].lane: direct is not available yet; use auto or litellm, or take the key out",
+            GOOD.replace("openai/gpt-4o}", "anthropic/claude, lane: direct}"),
+            "3: models[1].lane: direct needs the address of 'anthropic/claude', which is not known; "
+            "give the model an api_base",
         ),
         (
             policy("budget: {usd_per_day: 5}"),

@@ -20,7 +20,7 @@ store: sqlite:///x
 keys:
   - {tenant: a, key: "${MISSING}"}
 models:
-  - {id: small, model: openai/gpt-4o-mini, lane: direct}
+  - {id: small, model: anthropic/claude, lane: direct}
   - {id: small}
 policies:
   default:
@@ -47,7 +47,7 @@ def test_every_problem_is_told_at_once_in_the_order_of_the_file() -> None:
         "gw.yaml:2: store: a Redis store is not available yet",
         "gw.yaml:3: store: is given twice, first on line 2",
         "gw.yaml:5: keys[0].key: the environment variable MISSING is not set",
-        "gw.yaml:7: models[0].lane: direct is not available yet",
+        "gw.yaml:7: models[0].lane: direct needs the address",
         "gw.yaml:8: models[1].id: 'small' is given to two models",
         "gw.yaml:8: models[1].model: is missing",
         "gw.yaml:11: policies.default.models[1]: 'medium' is not a configured model",

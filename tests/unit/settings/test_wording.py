@@ -145,7 +145,7 @@ def test_a_wrong_value_in_a_policy_is_told_the_same_way(given: str, path: str, s
 @pytest.mark.parametrize(
     ("given", "path", "said"),
     [
-        ("lane: litelm", "lane", "must be auto or litellm, not 'litelm'; did you mean 'litellm'?"),
+        ("lane: litelm", "lane", "must be auto, litellm or direct, not 'litelm'; did you mean 'litellm'?"),
         ("supports: [tols]", "supports[0]", f"{SUPPORTS}, not 'tols'; did you mean 'tools'?"),
         (
             "api_base: localhost",
