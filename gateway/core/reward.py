@@ -29,7 +29,6 @@ Preset = Literal["balanced", "quality", "cost", "latency"]
 
 _VERSION = 1
 """Counts the changes of this file's formula: sums learned under another one do not mean the same."""
-_MERIT = ("quality", "satisfaction")
 _NUMBERS = (int, float, np.integer, np.floating)
 
 
@@ -148,7 +147,8 @@ def reward(
     if outcome.status != "answered" and not (outcome.status == "aborted" and implied is not None):
         return None
     weights = settings.weights_at(outcome.hour)
-    parts = _parts(outcome, feedback, settings, apart=weights.satisfaction > 0.0)
+    explicit = feedback is not None and feedback.score is not None
+    parts = _parts(outcome, implied, settings, apart=weights.satisfaction > 0.0, explicit=explicit)
     if settings.function is not None or function is not None:
         value: float | None = _asked(function, settings.function, (outcome, feedback, parts))
     else:
@@ -171,15 +171,19 @@ def definition(settings: RewardSettings) -> str:
     return blake2b(json.dumps(meaning).encode(), digest_size=8).hexdigest()
 
 
-def _parts(outcome: Outcome, feedback: Feedback | None, settings: RewardSettings, *, apart: bool) -> dict[str, float]:
-    """All parts that are known, each in [0, 1]; `apart` keeps what people say out of the quality."""
+def _parts(
+    outcome: Outcome, implied: float | None, settings: RewardSettings, *, apart: bool, explicit: bool
+) -> dict[str, float]:
+    """All parts that are known, each in [0, 1].
+
+    `apart` keeps what people say, the implied quality, out of the quality; else, if `explicit`, it replaces it.
+    """
     parts: dict[str, float] = {}
-    implied = None if feedback is None else implied_quality(feedback)
     quality = outcome.quality
-    if implied is not None and feedback is not None:
+    if implied is not None:
         if apart:
             parts["satisfaction"] = _bounded(implied)
-        elif quality is None or feedback.score is not None:
+        elif quality is None or explicit:
             quality = implied
         else:
             quality = (quality + implied) / 2.0
@@ -192,19 +196,21 @@ def _parts(outcome: Outcome, feedback: Feedback | None, settings: RewardSettings
 
 def _weighed(parts: Mapping[str, float], weights: Weights, floor: float | None) -> float | None:
     """The weighted sum; None where merit counts and is unknown."""
-    known = {name: weights.of(name) for name in parts if weights.of(name) > 0.0}
-    merit = [name for name in _MERIT if name in known]
-    if not merit and any(weights.of(name) > 0.0 for name in _MERIT):
+    quality, satisfaction = parts.get("quality"), parts.get("satisfaction")
+    by_quality = 0.0 if quality is None else weights.quality
+    by_satisfaction = 0.0 if satisfaction is None else weights.satisfaction
+    if by_quality + by_satisfaction <= 0.0 < weights.quality + weights.satisfaction:
         return None
-    counted: Mapping[str, float] = known
+    by_cost, by_latency = weights.cost * parts["cost"], weights.latency * parts["latency"]
     if floor is not None:
-        judged = parts.get("quality", parts.get("satisfaction"))
+        judged = satisfaction if quality is None else quality
         if judged is None:
             return None
         if judged < floor:
-            counted = {name: known[name] for name in merit}
-    total = math.fsum(known.values())
-    return _bounded(math.fsum(weight * parts[name] for name, weight in counted.items()) / total)
+            by_cost = by_latency = 0.0
+    total = math.fsum((by_quality, by_satisfaction, weights.cost, weights.latency))
+    merit = (by_quality * (quality or 0.0), by_satisfaction * (satisfaction or 0.0))
+    return _bounded(math.fsum((*merit, by_cost, by_latency)) / total)
 
 
 def _asked(
@@ -231,7 +237,9 @@ def _saved(spent: float, limit: float) -> float:
 
 
 def _bounded(value: float) -> float:
-    return min(1.0, max(0.0, float(value)))
+    # Also for NaN, which is not above 0; min and max would take twice the time.
+    value = float(value)
+    return 0.0 if not value > 0.0 else value if value < 1.0 else 1.0
 
 
 def _chosen(preset: Preset | None, weights: Weights | None) -> Weights:

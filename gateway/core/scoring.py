@@ -8,7 +8,7 @@ loop, broken JSON or an unusable tool call leave at most a fifth.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Annotated
@@ -21,8 +21,6 @@ from gateway.core.signals.length import length
 from gateway.core.signals.refusal import refusal
 from gateway.core.signals.repetition import repetition
 from gateway.core.values import ChatRequest, Completion
-
-Judge = Callable[[ChatRequest, Completion, str], float | None]
 
 DEFAULT_WEIGHTS: Mapping[str, float] = {
     "finish": 1.0,  # ended by itself 1, cut by a token limit 0.5, filtered 0
@@ -83,63 +81,56 @@ class Scored:
 
 def score(request: ChatRequest, completion: Completion, settings: ScoringSettings) -> Scored:
     """Judge an answer. Never raises for any text, JSON or schema; bounded work however long the answer."""
-    text = ending.visible(completion.text)
+    # One plain function: a layer per signal would cost more than most signals do.
+    weights = settings.weights
+    signals: dict[str, float] = {}
+    text, reason, calls = ending.visible(completion.text), completion.finish_reason, completion.tool_calls
     if ending.is_blank(text):
         text = ""
-    signals: dict[str, float] = {}
-    for name, judge in _JUDGES.items():
-        if settings.weights[name] > 0.0 and (value := judge(request, completion, text)) is not None:
-            signals[name] = value
-    return Scored(signals=signals, quality=_together(signals, settings.weights))
+    if weights["finish"] > 0.0 and (value := ending.finish(reason)) is not None:
+        signals["finish"] = value
+    if weights["nonempty"] > 0.0:
+        signals["nonempty"] = 1.0 if text or calls or completion.refusal else 0.0
+    # Beside a tool call, text is a remark and no answer.
+    answer = "" if calls else text
+    if weights["refusal"] > 0.0 and not calls:
+        value = refusal(text, said=completion.refusal, filtered=ending.is_filtered(reason))
+        if value is not None:
+            signals["refusal"] = value
+    if weights["truncation"] > 0.0:
+        signals["truncation"] = ending.truncation(answer, reason)
+    if weights["repetition"] > 0.0 and text:
+        signals["repetition"] = repetition(text)
+    wants_json = structure.wants_json(request.body)
+    if wants_json and not calls:
+        signals.update(_form(request, text, weights))
+    if weights["tool_arguments"] > 0.0 and (value := structure.tool_arguments(request.body, completion)) is not None:
+        signals["tool_arguments"] = value
+    # The keys of JSON are rarely in the language of the prompt.
+    if weights["language"] > 0.0 and answer and not wants_json and (value := language(request, answer)) is not None:
+        signals["language"] = value
+    if weights["length"] > 0.0 and answer and request.hints.output_length is not None:
+        value = length(answer, completion.tokens_out, request.hints.output_length)
+        if value is not None:
+            signals["length"] = value
+    return Scored(signals=signals, quality=_together(signals, weights))
+
+
+def _form(request: ChatRequest, text: str, weights: Mapping[str, float]) -> dict[str, float]:
+    judged = structure.json_and_schema(
+        request.body, text, judge_json=weights["json"] > 0.0, judge_schema=weights["schema"] > 0.0
+    )
+    return {name: value for name, value in zip(("json", "schema"), judged, strict=True) if value is not None}
 
 
 def _together(signals: Mapping[str, float], weights: Mapping[str, float]) -> float | None:
-    total = sum(weights[name] for name in signals)
-    if total <= 0.0:
-        return None
-    mean = sum(weights[name] * value for name, value in signals.items()) / total
-    gates = (floor + (1.0 - floor) * signals[name] for name, floor in GATES.items() if name in signals)
-    return min(1.0, max(0.0, mean * min(gates, default=1.0)))
-
-
-def _nonempty(_: ChatRequest, completion: Completion, text: str) -> float:
-    return float(bool(text or completion.tool_calls or completion.refusal))
-
-
-def _prose(judge: Judge) -> Judge:
-    """Judge the text only where it is the answer: beside a tool call it is a remark."""
-
-    def prose(request: ChatRequest, completion: Completion, text: str) -> float | None:
-        return None if completion.tool_calls else judge(request, completion, text)
-
-    return prose
-
-
-def _written(judge: Judge) -> Judge:
-    """The same, and only where there is any."""
-    return _prose(lambda request, completion, text: judge(request, completion, text) if text else None)
-
-
-_JUDGES: Mapping[str, Judge] = {
-    "finish": lambda _, completion, __: ending.finish(completion.finish_reason),
-    "nonempty": _nonempty,
-    "refusal": _prose(
-        lambda _, completion, text: refusal(
-            text, said=completion.refusal, filtered=ending.is_filtered(completion.finish_reason)
-        )
-    ),
-    "truncation": lambda _, completion, text: ending.truncation(
-        "" if completion.tool_calls else text, completion.finish_reason
-    ),
-    "repetition": lambda _, __, text: repetition(text) if text else None,
-    "json": _prose(lambda request, _, text: structure.json_validity(request.body, text)),
-    "schema": _prose(lambda request, _, text: structure.schema_validity(request.body, text)),
-    "tool_arguments": lambda request, completion, _: structure.tool_arguments(request.body, completion),
-    # The keys of JSON are rarely in the language of the prompt.
-    "language": _written(
-        lambda request, _, text: None if structure.wants_json(request.body) else language(request, text)
-    ),
-    "length": _written(
-        lambda request, completion, text: length(text, completion.tokens_out, request.hints.output_length)
-    ),
-}
+    total = gained = 0.0
+    gate = 1.0
+    for name, value in signals.items():
+        weight = weights[name]
+        total += weight
+        gained += weight * value
+        if value < 1.0 and name in GATES:
+            floor = GATES[name]
+            gate = min(gate, floor + (1.0 - floor) * value)
+    return min(1.0, gained / total * gate) if total > 0.0 else None

@@ -104,6 +104,23 @@ def test_a_better_rating_never_earns_less(
     assert low is None or high is None or high.value >= low.value - 1e-12
 
 
+@given(OUTCOMES, st.none() | FEEDBACK, SETTINGS)
+def test_a_reward_is_the_weighted_mean_of_its_parts(
+    given_: dict[str, Any], feedback: Feedback | None, how: RewardSettings
+) -> None:
+    """sum(w_i * part_i) / sum(w_i) over the parts that are there; below the floor, cost and latency earn nothing."""
+    outcome = make_outcome(**given_)
+    found = reward(outcome, feedback, how)
+    weights = how.weights_at(outcome.hour)
+    if found is None or not found.parts or how.function is not None:
+        return
+    judged = found.parts.get("quality", found.parts.get("satisfaction", 1.0))
+    low = how.quality_floor is not None and judged < how.quality_floor
+    earned = {name: part for name, part in found.parts.items() if not (low and name in ("cost", "latency"))}
+    total = sum(weights.of(name) for name in found.parts)
+    assert abs(found.value - sum(weights.of(name) * part for name, part in earned.items()) / total) < 1e-9
+
+
 @given(WEIGHTS, st.floats(1e-3, 1e3))
 def test_only_the_ratios_of_weights_matter(weights: Weights, factor: float) -> None:
     """They sum to 1, and scaling all of them changes none."""

@@ -6,6 +6,7 @@ import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from gateway.core.signals import vocabulary
 from gateway.core.values import ChatRequest
@@ -17,9 +18,14 @@ _MIN_HITS = 2.0
 _MIN_SHARE = 0.08
 _MARGIN = 1.5
 _DOMINANT = 0.6
+_MIN_LETTERS = 6
 
 _WORDS = re.compile(r"[^\W\d_]+")
-_FENCED = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.DOTALL)
+_NO_LETTERS = bytes(c for c in range(256) if not (c < 128 and chr(c).isalpha()))
+_TO_WORDS = bytes(c if c >= 128 else ord(chr(c).lower() if chr(c).isalpha() else " ") for c in range(256))
+_TYPOGRAPHY = "’“”–—…‘•"
+"""Signs that often are all that keeps an English text from being ASCII."""
+_FENCED = re.compile(r"```(?:[^`]+|`(?!``))*(?:```|\Z)|`[^`\n]*`")
 
 # First code points of blocks, with the script that reigns until the next one; "" for what says nothing.
 _BLOCKS = (
@@ -32,6 +38,8 @@ _STARTS = [start for start, _ in _BLOCKS]
 _ONE_LANGUAGE = {"greek": "el", "hebrew": "he", "devanagari": "hi", "thai": "th", "hangul": "ko", "han": "zh"}
 # One of these carries about as much as three letters of an alphabet.
 _DENSE = frozenset({"han", "kana", "hangul"})
+# "de" speaks a little for each of its five languages.
+_VOTES = {word: tuple((code, 1.0 / len(codes)) for code in codes) for word, codes in vocabulary.LATIN.items()}
 
 
 def language(request: ChatRequest, text: str) -> float | None:
@@ -64,7 +72,7 @@ def guess(text: str) -> str | None:
     sample = text[:_SAMPLE]
     script = "latin" if sample.isascii() else _script(sample)
     if script == "latin":
-        return _latin(sample.casefold())
+        return _latin(_words(sample))
     if script == "cyrillic":
         lower = sample.casefold()
         return "uk" if any(letter in lower for letter in "іїєґ") else "ru"
@@ -75,34 +83,55 @@ def guess(text: str) -> str | None:
 
 def _script(sample: str) -> str | None:
     """The script of most letters; Japanese is told from Chinese by its kana and comes back as "ja"."""
-    counts: Counter[str] = Counter()
+    plain = sample.encode("ascii", "ignore")
+    letters = len(plain.translate(None, _NO_LETTERS))
+    # So many that they dominate even if everything else were dense: 1 / (1 + 3 x 2/9) is 0.6.
+    if letters >= _MIN_LETTERS and 2 * letters > 9 * (len(sample) - len(plain)):
+        return "latin"
+    counts: dict[str, int] = {}
     for char, count in Counter(sample).items():
-        if char.isalpha():
-            name = _BLOCKS[bisect_right(_STARTS, ord(char)) - 1][1]
-            counts[name] += 3 * count if name in _DENSE else count
-    if counts["kana"] * 10 >= counts["han"] and counts["kana"]:
+        name, weight = _letter(char)
+        counts[name] = counts.get(name, 0) + weight * count
+    kana = counts.get("kana", 0)
+    if kana and kana * 10 >= counts.get("han", 0):
         counts["ja"] = counts.pop("kana") + counts.pop("han", 0)
-    del counts[""]
-    if not counts:
-        return None
-    best, weight = counts.most_common(1)[0]
-    return best if weight >= _DOMINANT * counts.total() and weight >= 6 else None
+    best = max(counts, key=counts.__getitem__)
+    return best if counts[best] >= max(_MIN_LETTERS, _DOMINANT * sum(counts.values())) else None
 
 
-def _latin(sample: str) -> str | None:
+@lru_cache(maxsize=4_096)
+def _letter(char: str) -> tuple[str, int]:
+    """The script of a letter and what it weighs, 0 for what says nothing."""
+    name = _BLOCKS[bisect_right(_STARTS, ord(char)) - 1][1] if char.isalpha() else ""
+    return name, (3 if name in _DENSE else 1) if name else 0
+
+
+def _words(sample: str) -> list[str]:
+    """Runs of letters in lower case."""
+    if not sample.isascii():
+        for sign in _TYPOGRAPHY:
+            sample = sample.replace(sign, " ")
+    if sample.isascii():
+        return sample.encode().translate(_TO_WORDS).decode().split()
+    lower = sample.casefold()
+    words = lower.encode("utf-8", "surrogatepass").translate(_TO_WORDS).decode("utf-8", "surrogatepass").split()
+    # Beyond ASCII the table knows no letters from signs; if there are signs, the slower way does.
+    return words if "".join(words).isalpha() else _WORDS.findall(lower)
+
+
+def _latin(words: list[str]) -> str | None:
     """The language whose frequent words clearly lead."""
-    words = _WORDS.findall(sample)
     hits: dict[str, float] = {}
-    for word in words:
-        codes = vocabulary.LATIN.get(word, ())
-        for code in codes:
-            # "de" speaks a little for each of its five languages.
-            hits[code] = hits.get(code, 0.0) + 1.0 / len(codes)
-    best = max(hits, key=hits.__getitem__, default=None)
-    if best is None or hits[best] < max(_MIN_HITS, _MIN_SHARE * len(words)):
+    for votes in filter(None, map(_VOTES.get, words)):
+        for code, share in votes:
+            hits[code] = hits.get(code, 0.0) + share
+    if not hits:
         return None
-    second = max((count for code, count in hits.items() if code != best), default=0.0)
-    return best if hits[best] >= _MARGIN * second else None
+    best = max(hits, key=hits.__getitem__)
+    most = hits.pop(best)
+    if most < max(_MIN_HITS, _MIN_SHARE * len(words)):
+        return None
+    return best if most >= _MARGIN * max(hits.values(), default=0.0) else None
 
 
 def _prose(text: str) -> str:
@@ -112,8 +141,10 @@ def _prose(text: str) -> str:
 
 def _prompt(request: ChatRequest) -> str:
     """What the user said last, without code."""
-    said = (_content(message) for message in reversed(request.messages) if _role(message) == "user")
-    return _prose(next(said, ""))
+    for message in reversed(request.messages):
+        if _role(message) == "user":
+            return _prose(_content(message))
+    return ""
 
 
 def _excused(request: ChatRequest, prompt: str, wanted: str) -> bool:
@@ -130,11 +161,11 @@ def _excused(request: ChatRequest, prompt: str, wanted: str) -> bool:
 
 def _names_language(text: str) -> bool:
     lower = text[:_MENTION_SAMPLE].casefold()
-    return any(stem in lower for stem in vocabulary.MENTIONS)
+    return any(map(lower.__contains__, vocabulary.MENTIONS))
 
 
 def _role(message: object) -> object:
-    return message.get("role") if isinstance(message, Mapping) else None
+    return message.get("role") if isinstance(message, (dict, Mapping)) else None
 
 
 def _content(message: Mapping[str, object]) -> str:

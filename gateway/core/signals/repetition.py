@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 _INSPECTED = 16_384
 """Characters looked at: the last ones, since a model that loops does so to the end."""
@@ -17,8 +18,14 @@ _HARMLESS = 0.4
 """Share of repeated text that songs, tables and boilerplate code reach."""
 _FATAL = 0.8
 
-# Replacing and splitting is ten times faster than a regular expression.
+# Splitting is ten times faster than a regular expression, and joining again faster than replacing.
 _STOPS = (". ", "! ", "? ", "。", "！", "？")
+_WIDE_STOPS = _STOPS[3:]
+_BLANK = ord(" ")
+_RUNS = bytes(ord("\n") if chr(c) in ".!?\n" else c if c < 128 and chr(c).isalpha() else _BLANK for c in range(256))
+_SURE_RUN = 20
+"""Bytes: in ASCII more than the shortest unit, in other characters of up to four bytes at least six of them."""
+_SIGNS = "".join(chr(c) for c in range(128) if not (chr(c).isalnum() or chr(c) == "_"))
 # Items of a counted list differ at least in their number: "17. I am sorry".
 _COUNTER = re.compile(r"^\W*\d{1,6}[.):\]]\s*")
 _LETTERS = re.compile(r"[^\W\d_]{2}")
@@ -71,22 +78,52 @@ def _common_suffix(tail: str, period: int) -> int:
 
 def _repeated(tail: str) -> float:
     """Share in [0, 1] of the text in units that occurred before."""
+    if _is_varied(tail):
+        return 0.0
     for stop in _STOPS:
-        tail = tail.replace(stop, "\n")
-    seen: set[str] = set()
-    total = again = units = 0
-    for raw in tail.split("\n"):
-        # A Chinese or Japanese sentence of six characters says as much as a line of twelve letters.
-        if len(raw) < _MIN_UNIT and (len(raw) < _MIN_UNIT // 2 or raw.isascii()):
-            continue
-        unit = raw.strip()
-        if unit and not unit[0].isalpha():
-            unit = _COUNTER.sub("", unit)
-        if not _LETTERS.search(unit):
-            continue
-        units += 1
-        total += len(unit)
-        if unit in seen:
-            again += len(unit)
-        seen.add(unit)
-    return again / total if units >= _MIN_UNITS else 0.0
+        if stop[0] in tail:
+            tail = "\n".join(tail.split(stop))
+    # A Chinese or Japanese sentence of six characters says as much as a line of twelve letters.
+    long = [
+        raw.strip()
+        for raw in tail.split("\n")
+        if len(raw) >= _MIN_UNIT or (len(raw) >= _MIN_UNIT // 2 and not raw.isascii())
+    ]
+    units = total = 0
+    once: set[str] = set()
+    for unit, times in Counter(long).items():
+        said = unit if len(unit) > 1 and unit[:2].isalpha() else _said(unit)
+        if said:
+            units += times
+            total += times * len(said)
+            once.add(said)
+    return (total - sum(map(len, once))) / total if units >= _MIN_UNITS else 0.0
+
+
+def _said(unit: str) -> str:
+    """The unit without its counter; empty if it holds no words."""
+    words = unit.lstrip(_SIGNS)
+    if len(words) < 2:
+        return ""
+    if words[:2].isalpha():
+        return unit
+    counter = None if unit[:1].isalpha() else _COUNTER.match(unit)
+    said = unit if counter is None else unit[counter.end() :]
+    return said if _LETTERS.search(said) else ""
+
+
+def _is_varied(tail: str) -> bool:
+    """Whether surely no more than the harmless share is in repeated units; most answers need no closer look.
+
+    A run is what stands between two stops, from its first ASCII letter to its last, with blanks for all that is no such
+    letter. Equal units have equal runs, since white space and counters hold no letters; so a run stands in no repeated
+    unit where it occurs first. If those that surely belong to a unit have S of n characters, then at most n - S are
+    repeated and at least S are not.
+    """
+    raw = tail.encode("utf-8", "surrogatepass")
+    enough = (1.0 - _HARMLESS) * len(tail) + (len(raw) - len(tail))  # a character is at least a byte
+    if enough > len(tail) or (len(raw) > len(tail) and any(stop in tail for stop in _WIDE_STOPS)):
+        return False
+    runs = set(map(bytes.strip, raw.translate(_RUNS).split(b"\n")))
+    # Its first byte is a letter; a unit has two in a row.
+    return sum([len(run) for run in runs if len(run) >= _SURE_RUN and run[1] != _BLANK]) >= enough

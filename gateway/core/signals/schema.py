@@ -8,25 +8,33 @@ jsonschema then validates on an allowance of steps, since a few hundred bytes of
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import lru_cache
 from math import isfinite
 from typing import Any
 from urllib.parse import unquote
 
+import orjson
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 from referencing import Registry
 
 from gateway.core.signals.pattern import effort
+from gateway.core.signals.plain import Check, Rules, surely
 
 Rule = Callable[[Validator, object, object, object], Iterator[ValidationError] | None]
-Rules = Mapping[str, object] | bool
 
 _MAX_NODES = 2_000
 _MAX_DEPTH = 40
 MAX_STEPS = 2_500
 """Steps of one validation: about one rule applied to one value each, 7 microseconds."""
+_MAX_NESTED = 120
+"""Rules inside rules, about four frames each: at Python's own limit, the Rust below jsonschema would panic."""
+_MAX_KEPT = 16_384
+"""Bytes of a schema that is kept ready for the next answer: an application asks for the same one again and again."""
 _REGEX_STEPS_PER_STEP = 64
 _MAX_REGEX_STEPS = 50_000
 
@@ -50,14 +58,35 @@ def satisfies(value: object, schema: object, *, steps: int = MAX_STEPS) -> bool 
     Formats are annotations and not checked, as the standard has it by default. References must point at a schema in
     the same document. A `pattern` whose search might take too long counts as matched.
     """
-    token = _allowance.set([steps])
+    token = _allowance.set(_Allowance(steps))
     try:
-        judge: Any = _Metered(_Rebuild().whole(schema), registry=Registry())
+        surely_satisfies, judge = _judge_of(schema)
+        with suppress(RecursionError):
+            if surely_satisfies(value, [steps]):
+                return True
         return bool(judge.is_valid(value))
     except (UnjudgeableError, RecursionError, ArithmeticError):
         return None
     finally:
         _allowance.reset(token)
+
+
+def _judge_of(schema: object) -> tuple[Check, Any]:
+    try:
+        text = orjson.dumps(schema)
+    except TypeError:  # JSON of another maker, with numbers beyond 64 bits say
+        return _built(schema)
+    return _kept(text) if len(text) <= _MAX_KEPT else _built(schema)
+
+
+@lru_cache(maxsize=64)
+def _kept(text: bytes) -> tuple[Check, Any]:
+    return _built(orjson.loads(text))
+
+
+def _built(schema: object) -> tuple[Check, Any]:
+    rules = _Rebuild().whole(schema)
+    return surely(rules), _Metered(rules, registry=Registry())
 
 
 class _Rebuild:
@@ -156,20 +185,32 @@ _SIMPLE: Mapping[str, Callable[[object], bool]] = {
     **dict.fromkeys(("minContains", "maxContains"), _is_count),
 }
 
-_allowance: ContextVar[list[int]] = ContextVar("_allowance")
-"""Steps left in the validation that is running; jsonschema hands no state of ours to its rules."""
+
+@dataclass(slots=True)
+class _Allowance:
+    """What is left to the validation that is running."""
+
+    steps: int
+    nested: int = 0
+    """Rules under way, one inside the other."""
+
+
+_allowance: ContextVar[_Allowance] = ContextVar("_allowance")
+"""jsonschema hands no state of ours to its rules."""
 
 
 def _charge(steps: int) -> None:
-    left = _allowance.get()
-    left[0] -= steps
-    if left[0] < 0:
+    allowance = _allowance.get()
+    allowance.steps -= steps
+    if allowance.steps < 0:
         raise UnjudgeableError
 
 
 def _cost(keyword: str, value: object, instance: object) -> int:
     """Steps that a rule may take by itself, without the rules it descends into."""
-    breadth = sum(len(each) for each in (value, instance) if isinstance(each, (list, dict)))
+    breadth = len(value) if isinstance(value, (list, dict)) else 0
+    if isinstance(instance, (list, dict)):
+        breadth += len(instance)
     if keyword in ("enum", "const"):
         breadth += _size(instance)
     elif keyword == "uniqueItems" and isinstance(instance, list) and not all(isinstance(i, str) for i in instance):
@@ -180,10 +221,17 @@ def _cost(keyword: str, value: object, instance: object) -> int:
 def _metered(keyword: str, rule: Rule) -> Rule:
     def check(validator: Validator, value: object, instance: object, schema: object) -> Iterator[ValidationError]:
         _charge(_cost(keyword, value, instance))
-        for error in rule(validator, value, instance, schema) or ():
-            # A message holds the whole offending value.
-            _charge(len(error.message) // 256)
-            yield error
+        allowance = _allowance.get()
+        allowance.nested += 1
+        if allowance.nested > _MAX_NESTED:
+            raise UnjudgeableError
+        try:
+            for error in rule(validator, value, instance, schema) or ():
+                # A message holds the whole offending value.
+                _charge(len(error.message) // 256)
+                yield error
+        finally:
+            allowance.nested -= 1
 
     return check
 

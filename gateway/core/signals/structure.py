@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+
+import orjson
 
 from gateway.core.signals.schema import MAX_STEPS, satisfies
 from gateway.core.values import Completion, Json, ToolCall
@@ -23,42 +25,34 @@ class _InvalidError(Exception):
 
 def wants_json(body: Json) -> bool:
     """Whether the answer is to be JSON, with or without a schema."""
-    return _format(body).get("type") in ("json_object", "json_schema")
+    return "response_format" in body and _format(body).get("type") in ("json_object", "json_schema")
 
 
-def json_validity(body: Json, text: str) -> float | None:
-    """1 for valid JSON, 0.5 for valid JSON in a code fence, else 0; None where no JSON was asked or it is too long.
+def json_and_schema(
+    body: Json, text: str, *, judge_json: bool = True, judge_schema: bool = True
+) -> tuple[float | None, float | None]:
+    """Two signals from one parse; each None where it was not asked for, is not to be judged, or the text is too long.
 
-    With `response_format: {"type": "json_object"}` only an object counts.
-    """
-    if not wants_json(body) or len(text) > _MAX_TEXT:
-        return None
-    try:
-        value, fenced = _found(text)
-    except _InvalidError:
-        return 0.0
-    if _format(body).get("type") == "json_object" and not isinstance(value, dict):
-        return 0.0
-    return _FENCED_WORTH if fenced else 1.0
-
-
-def schema_validity(body: Json, text: str) -> float | None:
-    """1 if the answer's JSON (in a code fence or not) satisfies the schema of `response_format`, else 0.
-
-    None where no schema was given, or where it cannot be judged: see `satisfies`.
+    The first is 1 for valid JSON, 0.5 for valid JSON in a code fence, else 0; with `response_format:
+    {"type": "json_object"}` only an object counts. The second is 1 if that JSON, fenced or not, satisfies the schema of
+    `response_format`, else 0; also None where that cannot be told: see `satisfies`.
     """
     asked = _format(body)
-    wrapper = asked.get("json_schema")
-    if asked.get("type") != "json_schema" or not isinstance(wrapper, Mapping) or "schema" not in wrapper:
-        return None
-    if len(text) > _MAX_VALIDATED:
-        return None
+    kind, wrapper = asked.get("type"), asked.get("json_schema")
+    judge_json = judge_json and kind in ("json_object", "json_schema") and len(text) <= _MAX_TEXT
+    has_schema = kind == "json_schema" and isinstance(wrapper, Mapping) and "schema" in wrapper
+    judge_schema = judge_schema and has_schema and len(text) <= _MAX_VALIDATED
+    if not (judge_json or judge_schema):
+        return None, None
     try:
-        value, _ = _found(text)
+        value, fenced = _found(text, _parsed if judge_schema else _parsed_roughly)
     except _InvalidError:
-        return 0.0
-    verdict = satisfies(value, wrapper["schema"])
-    return None if verdict is None else float(verdict)
+        return 0.0 if judge_json else None, 0.0 if judge_schema else None
+    worth = _FENCED_WORTH if fenced else 1.0
+    if kind == "json_object" and not isinstance(value, dict):
+        worth = 0.0
+    verdict = satisfies(value, wrapper["schema"]) if judge_schema and isinstance(wrapper, Mapping) else None
+    return worth if judge_json else None, None if verdict is None else float(verdict)
 
 
 def tool_arguments(body: Json, completion: Completion) -> float | None:
@@ -66,9 +60,9 @@ def tool_arguments(body: Json, completion: Completion) -> float | None:
 
     0 if a call was demanded (`tool_choice`) and none came; None without calls otherwise. Judges the first 16 calls.
     """
+    if not completion.tool_calls:
+        return 0.0 if "tool_choice" in body and _demanded(body) else None
     calls = completion.tool_calls[:_MAX_CALLS]
-    if not calls:
-        return 0.0 if _demanded(body) else None
     tools = dict(_tools(body))
     # Many calls share the steps of one answer.
     steps = max(MAX_STEPS // len(calls), _MIN_STEPS)
@@ -126,15 +120,15 @@ def _format(body: Json) -> Json:
     return found if isinstance(found, Mapping) else {}
 
 
-def _found(text: str) -> tuple[object, bool]:
+def _found(text: str, parse: Callable[[str], object]) -> tuple[object, bool]:
     """The JSON value of a text, and whether a code fence had to be taken off; _InvalidError if there is none."""
     try:
-        return _parsed(text), False
+        return parse(text), False
     except _InvalidError:
         fenced = _inside_fence(text)
         if fenced is None:
             raise
-        return _parsed(fenced), True
+        return parse(fenced), True
 
 
 def _inside_fence(text: str) -> str | None:
@@ -146,6 +140,15 @@ def _inside_fence(text: str) -> str | None:
     first, newline, rest = inner.partition("\n")
     # The first line may name the language.
     return rest if newline and (not first.strip() or first.strip().isalnum()) else inner
+
+
+def _parsed_roughly(text: str) -> object:
+    """The same, four times faster, but whole numbers beyond 64 bits come out rounded."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        # It is stricter in what a number and a character may be.
+        return _parsed(text)
 
 
 def _parsed(text: str) -> object:

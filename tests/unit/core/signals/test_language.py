@@ -46,6 +46,28 @@ NEITHER = [
 ]
 
 
+@pytest.mark.parametrize("code", ["en", "fr", "de", "es", "pl", "tr", "vi"])
+@pytest.mark.parametrize("signs", ["“{}”", "— {} …", "„{}“", "•\u00a0{}", "😀{}😀", "{} ½ ²", "（{}）", "\ud800 {}"])
+def test_signs_that_are_no_letters_say_nothing(code: str, signs: str) -> None:
+    """Quotation marks, dashes, emoji and half a surrogate pair touch words without becoming part of them."""
+    assert guess(signs.format(SAMPLES[code])) == code
+    assert guess(" ".join(signs.format(word) for word in SAMPLES[code].split())) in (code, None)
+
+
+def test_few_letters_among_signs_have_no_language() -> None:
+    """Six letters are the least that a script is told by where there is more than ASCII."""
+    assert guess("“of to”") is None
+    assert guess("“of to be the”") == "en"
+
+
+@pytest.mark.parametrize(
+    ("foreign", "code"), [("水循环描述了水", "en"), ("水循环描述了水如何从地表蒸发并以雨的形式落下的" * 3, "zh")]
+)
+def test_the_script_of_most_letters_counts(foreign: str, code: str) -> None:
+    """One ideograph weighs three letters; what leads by far decides."""
+    assert guess(SAMPLES["en"] + foreign) == code
+
+
 def asked(prompt: object, answer: str, hints: Hints | None = None, system: str | None = None) -> float | None:
     messages: list[dict[str, object]] = [] if system is None else [{"role": "system", "content": system}]
     messages.append({"role": "user", "content": prompt})

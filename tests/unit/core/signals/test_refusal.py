@@ -57,6 +57,23 @@ ANSWERS = [
 ]
 
 
+OPENINGS = ["", "Well — ", "“Hm”… ", "Привет! ", "好的。", "¡Hola! ", "# ", "> **"]
+
+
+@pytest.mark.parametrize("opening", OPENINGS[:2] + OPENINGS[-2:])
+@pytest.mark.parametrize("text", REFUSALS)
+def test_signs_before_a_refusal_do_not_hide_it(opening: str, text: str) -> None:
+    """What is not ASCII before it changes neither an ASCII refusal nor another."""
+    assert refusal(opening + text) == 0.0
+
+
+@pytest.mark.parametrize("opening", OPENINGS)
+@pytest.mark.parametrize("text", ANSWERS)
+def test_signs_before_an_answer_make_it_no_refusal(opening: str, text: str) -> None:
+    """Neither quotation marks nor another language."""
+    assert refusal(opening + text) == 1.0
+
+
 @pytest.mark.parametrize("text", REFUSALS)
 def test_a_refusal_is_found(text: str) -> None:
     """Declining in the opening words is worth 0, in any of eighteen languages."""

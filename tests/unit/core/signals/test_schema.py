@@ -150,6 +150,44 @@ def test_what_would_take_too_long_gives_no_verdict(value: object, schema: object
     assert satisfies(value, schema) is None
 
 
+def deep(levels: int) -> list[object]:
+    return [] if levels == 0 else [deep(levels - 1)]
+
+
+def called_from(depth: int, value: object, schema: object) -> bool | None:
+    return satisfies(value, schema) if depth == 0 else called_from(depth - 1, value, schema)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"not": {"$ref": "#"}},
+        {"anyOf": [{"not": {"$ref": "#"}}, {"$ref": "#"}]},
+        {"items": {"not": {"$ref": "#"}}},
+        {"$ref": "#/$defs/a", "$defs": {"a": {"not": {"$ref": "#/$defs/b"}}, "b": {"not": {"$ref": "#/$defs/a"}}}},
+    ],
+)
+def test_rules_inside_rules_end_before_the_stack_does(schema: object) -> None:
+    """At whatever depth of the stack it happens: code below jsonschema turns a RecursionError into a crash."""
+    value = deep(300)
+    assert {called_from(depth, value, schema) for depth in range(24)} == {None}
+
+
+@pytest.mark.parametrize("schema", [PERSON, {"minimum": 10**30, "maximum": 10**30}, {"enum": ["x" * 20_000]}])
+def test_a_schema_means_the_same_every_time(schema: dict[str, object]) -> None:
+    """Whether it is kept from the answer before, cannot be kept, or is too long to be."""
+    for value in (*PEOPLE, 10**30, "x" * 20_000):
+        assert satisfies(value, schema) is satisfies(value, schema) is Draft202012Validator(schema).is_valid(value)
+
+
+def test_schemas_that_differ_in_little_are_kept_apart() -> None:
+    """1 is not true, and the order of names is no reason for another verdict."""
+    assert [satisfies(value, {"const": 1}) for value in (1, True)] == [True, False]
+    assert [satisfies(value, {"const": True}) for value in (1, True)] == [False, True]
+    assert satisfies({"a": 1}, {"required": ["a"], "type": "object"}) is True
+    assert satisfies({"a": 1}, {"type": "object", "required": ["a"]}) is True
+
+
 @pytest.mark.parametrize(
     ("value", "pattern"),
     [("a" * 5_000 + "b", "^(a+)+$"), (" " * 60_000, r"\s+$"), ("a" * 40, "a?" * 40 + "a" * 40), ("a", "(")],

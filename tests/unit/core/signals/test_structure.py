@@ -6,9 +6,18 @@ import json
 
 import pytest
 
-from gateway.core.signals.structure import json_validity, schema_validity, tool_arguments
-from gateway.core.values import Completion, ToolCall
+from gateway.core.signals.structure import json_and_schema, tool_arguments
+from gateway.core.values import Completion, Json, ToolCall
 from tests.builders import make_completion
+
+
+def json_validity(body: Json, text: str) -> float | None:
+    return json_and_schema(body, text)[0]
+
+
+def schema_validity(body: Json, text: str) -> float | None:
+    return json_and_schema(body, text)[1]
+
 
 OBJECT: dict[str, object] = {"response_format": {"type": "json_object"}}
 SCHEMA: dict[str, object] = {
@@ -61,6 +70,28 @@ def test_json_that_was_not_asked_for_is_not_judged(body: dict[str, object]) -> N
     """No wish, no verdict."""
     assert json_validity(body, "hello") is None
     assert schema_validity(body, "hello") is None
+
+
+@pytest.mark.parametrize("text", ['{"a": 1}', '```\n{"b": 1}\n```', "no"])
+def test_each_signal_can_be_left_out(text: str) -> None:
+    """What is switched off is absent and leaves the other as it is."""
+    both = json_and_schema(SCHEMA, text)
+    assert json_and_schema(SCHEMA, text, judge_schema=False) == (both[0], None)
+    assert json_and_schema(SCHEMA, text, judge_json=False) == (None, both[1])
+    assert json_and_schema(SCHEMA, text, judge_json=False, judge_schema=False) == (None, None)
+
+
+@pytest.mark.parametrize("number", ["18446744073709551616", "1e400", "-1e400", "0.1e-400", '"\\ud800"'])
+def test_numbers_and_characters_beyond_other_parsers_are_json(number: str) -> None:
+    """The grammar of JSON bounds neither, and Python reads them."""
+    assert json_validity(OBJECT, f'{{"a": {number}}}') == 1.0
+
+
+def test_whole_numbers_beyond_64_bits_keep_their_digits() -> None:
+    """2 to the power of 64 is no 2 to the power of 64 plus 1, which a rounded number would be."""
+    schema = {"type": "array", "uniqueItems": True}
+    body: dict[str, object] = {"response_format": {"type": "json_schema", "json_schema": {"schema": schema}}}
+    assert schema_validity(body, f"[{2**64}, {2**64 + 1}]") == 1.0
 
 
 def test_very_long_json_is_not_judged() -> None:
