@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import TYPE_CHECKING, Final, cast
+from collections.abc import Callable
+from typing import Final, Protocol, cast
 
 from gateway.api.exchange import Asked, exchange
 from gateway.api.front_head import Head, read_head
-from gateway.api.front_outlet import FrontOutlet
+from gateway.api.front_outlet import FrontOutlet, Surroundings
 from gateway.api.keys import presented
 from gateway.api.middleware import netted, request_id_of
 from gateway.errors import OverloadedError
-
-if TYPE_CHECKING:
-    from gateway.api.front import Front
 
 _PIPELINED: Final = 64 * 1024
 """Bytes that a client may send ahead of its answer before nothing more is read."""
@@ -24,12 +22,26 @@ _ARRIVING_S: Final = 30.0
 """How long a request may take to arrive, and a second more for each of its KiB that has."""
 
 
+class Home(Surroundings, Protocol):
+    """What a connection knows of the front that it belongs to."""
+
+    connections: set[FrontConnection]
+    longest: int
+    """Bytes of a body that is gathered here."""
+    fallback: Callable[[], asyncio.Protocol]
+
+    def left(self, connection: FrontConnection) -> None:
+        """Forget a connection that is lost or handed over."""
+        ...
+
+
 class FrontConnection(FrontOutlet):
     """Gathers the bytes of a request, answers it, and goes on to the next."""
 
     __slots__ = ("_head", "_held", "_paused", "_since_s", "_task")
+    _front: Home
 
-    def __init__(self, front: Front) -> None:
+    def __init__(self, front: Home) -> None:
         super().__init__(front)
         self._held: bytes | bytearray = b""
         """What has come and belongs to no request yet; a bytearray if it came in pieces, so that it grows in place."""

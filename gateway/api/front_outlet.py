@@ -7,15 +7,21 @@ from collections.abc import Mapping
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 from gateway.api.outlet import ClientGoneError, Phase
-
-if TYPE_CHECKING:
-    from gateway.api.front import Front
+from gateway.api.services import Services
 
 STALLED_S: Final = 60.0
 """How long a client may take nothing of what is waiting for it."""
+
+
+class Surroundings(Protocol):
+    """What an outlet knows of the front that it belongs to."""
+
+    services: Services
+    loop: asyncio.AbstractEventLoop
+    draining: bool
 
 
 class FrontOutlet(asyncio.Protocol):
@@ -23,7 +29,7 @@ class FrontOutlet(asyncio.Protocol):
 
     __slots__ = ("_begun", "_blocked", "_front", "_stalled_s", "_transport", "_unsent", "_waiter", "phase")
 
-    def __init__(self, front: Front) -> None:
+    def __init__(self, front: Surroundings) -> None:
         self._front = front
         self._transport: asyncio.Transport
         self.phase: Phase = "unbegun"

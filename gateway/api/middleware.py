@@ -27,6 +27,8 @@ TENANT = web.RequestKey("tenant", str)
 ARRIVED = web.RequestKey("arrived_s", float)
 ROLES = web.AppKey("roles", dict[str, Role])
 """Which role a route's path needs; a route that is not listed is nobody's."""
+_BODY_S = 300.0
+"""How long a body may take to arrive, of whatever size is allowed."""
 _SAFE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}\Z")
 
 
@@ -42,10 +44,15 @@ def error_response(error: GatewayError, headers: Mapping[str, str] | None = None
     return json_response(error.body(), status=error.status, headers={**(headers or {}), **waiting(error)})
 
 
-async def read_body(request: web.Request) -> bytes:
-    """The request's body; RequestError where it is not encoded as its headers say."""
+async def read_body(request: web.Request, *, within_s: float = _BODY_S) -> bytes:
+    """The request's body; RequestError where it takes too long to come, or is not encoded as its headers say."""
     try:
-        return await request.read()
+        async with asyncio.timeout(within_s):
+            return await request.read()
+    except TimeoutError as error:
+        late = RequestError(f"The body did not arrive within {within_s:g} seconds.", code="request_timeout")
+        late.status = 408
+        raise late from error
     except (zlib.error, web.RequestPayloadError) as error:
         given = request.headers.get("Content-Encoding", "identity")
         raise RequestError(

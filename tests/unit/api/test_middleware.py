@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 import structlog
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
+from gateway.api.middleware import read_body
+from gateway.errors import GatewayError
+from tests.neighbours.raw_client import connected
 from tests.serving import Client, serving
 
 KEYED: dict[str, Any] = {"keys": [{"tenant": "a", "key": "a-key"}], "admin_key": "root-key"}
@@ -148,6 +153,25 @@ async def test_a_body_that_is_not_encoded_as_it_says_is_refused(tmp_path: Path) 
             {"Content-Encoding": "gzip", "Content-Type": "application/json"},
         )
         assert (status, answer["error"]["code"]) == (400, "invalid_body")
+
+
+async def test_a_body_that_does_not_arrive_is_not_waited_for() -> None:
+    """408: who sends half a request keeps no connection for ever."""
+    told: list[GatewayError] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        try:
+            await read_body(request, within_s=0.01)
+        except GatewayError as error:
+            told.append(error)
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/", handler)
+    async with TestServer(app) as server, connected(f"http://{server.host}:{server.port}") as raw:
+        await raw.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhalf")
+        assert (await raw.hear()).status == 200
+    assert [(error.status, error.code) for error in told] == [(408, "request_timeout")]
 
 
 async def test_head_is_answered_where_get_is(tmp_path: Path) -> None:
