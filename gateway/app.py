@@ -14,6 +14,7 @@ from gateway.adapters.prometheus_meter import PrometheusMeter
 from gateway.adapters.sqlite_store import SqliteStore
 from gateway.adapters.structlog_access_log import access_log
 from gateway.adapters.time_clock import TimeClock
+from gateway.api.chat import IN_FLIGHT, finish
 from gateway.api.front import Front
 from gateway.api.routes import build
 from gateway.api.services import Services
@@ -129,7 +130,9 @@ class Gateway:
         _log.info("gateway_draining")
         if self._server is not None and self._front is not None and self._runner is not None:
             self._server.close()
-            await asyncio.gather(self._front.drain(self._settings.server.drain_s), self._runner.cleanup())
+            drain_s = self._settings.server.drain_s
+            await asyncio.gather(self._front.drain(drain_s), finish(self._runner.app[IN_FLIGHT], drain_s))
+            await self._runner.cleanup()
         await self._tasks.drain(5.0)
         try:
             await self.sync.flush()

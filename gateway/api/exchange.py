@@ -64,14 +64,15 @@ def waiting(error: GatewayError) -> dict[str, str]:
 
 
 async def _send_whole(outlet: Outlet, answer: Answer, reply: Reply, headers: dict[str, str]) -> None:
-    whole = False
     try:
         await outlet.whole(200, headers, orjson.dumps(reply.body))
-        whole = True
     except ClientGoneError:
-        pass  # There is nobody to tell.
-    finally:
-        answer.finished(aborted=not whole)
+        answer.finished(aborted=True)  # There is nobody to tell.
+    except BaseException:
+        answer.finished(aborted=True)
+        raise
+    else:
+        answer.finished_soon()
 
 
 def _headers(served: Answer | ServingError, asked: Asked) -> dict[str, str]:

@@ -24,7 +24,7 @@ def hints(body: Mapping[str, object], headers: Mapping[str, str]) -> Hints:
     """Hints from both places; RequestError for a value that cannot be meant."""
     told, where = _metadata(body.get("metadata")), {}
     for header, value in headers.items():
-        if len(header) < len(_PREFIX) or header[: len(_PREFIX)].lower() != _PREFIX or not value:
+        if header[:1] not in "xX" or header[: len(_PREFIX)].lower() != _PREFIX or not value:
             continue
         name = header[len(_PREFIX) :].lower().replace("-", "_")
         if name not in _OURS:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import secrets
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -18,6 +17,7 @@ from gateway.api.keys import ANYONE, Role, presented
 from gateway.api.outlet import ClientGoneError, Outlet
 from gateway.api.services import SERVICES
 from gateway.errors import GatewayError, NotFoundError, OverloadedError, RequestError, TooLargeError
+from gateway.flows.tokens import token
 
 _log = structlog.get_logger()
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -109,7 +109,7 @@ async def netted(work: Awaitable[None], outlet: Outlet, request_id: str) -> None
 def request_id_of(headers: Mapping[str, str]) -> str:
     """The client's own id if it is harmless in a log and a header, else a new one."""
     given = headers.get("x-request-id", "")
-    return given if given and _SAFE_ID.match(given) else f"req_{secrets.token_hex(12)}"
+    return given if given and _SAFE_ID.match(given) else f"req_{token(12)}"
 
 
 def _unforeseen(request_id: str, path: str) -> GatewayError:

@@ -35,6 +35,7 @@ def build(services: Services, *, max_body_bytes: int) -> web.Application:
     """The application: one door, then the table."""
     app = web.Application(middlewares=[door], client_max_size=max_body_bytes)
     app[SERVICES] = services
+    app[chat.IN_FLIGHT] = set()
     app.on_response_prepare.append(unnamed)
     roles: dict[str, Role] = {}
     for method, path, role, handler in _TABLE:

@@ -44,4 +44,7 @@ async def send_stream(outlet: Outlet, answer: Answer, headers: Mapping[str, str]
         try:
             await blocks.aclose()
         finally:
-            answer.finished(aborted=not whole)
+            if whole:
+                answer.finished_soon()
+            else:
+                answer.finished(aborted=True)

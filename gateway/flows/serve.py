@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 
@@ -77,6 +78,10 @@ class Answer:
             arm_id=self.arm_id, status="aborted" if aborted else "answered", completion=completion, failed=self.failed
         )
         self._settle(ending)
+
+    def finished_soon(self) -> None:
+        """As `finished`, for a whole answer, when its last bytes have left: loops write after their callbacks."""
+        asyncio.get_running_loop().call_soon(self.finished)
 
     def _broke(self, completion: Completion, error: UpstreamError) -> None:
         status: OutcomeStatus = "unreachable" if error.infrastructure else "failed"

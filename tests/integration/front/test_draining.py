@@ -165,12 +165,20 @@ async def test_one_who_reads_nothing_does_not_hold_up_the_end(tmp_path: Path) ->
         await client.gateway.stop()
 
 
-@pytest.mark.parametrize("drain_s", [0.05])
-async def test_aiohttps_share_ends_as_well(tmp_path: Path, drain_s: float) -> None:
-    """A connection that was handed over closes with the others."""
-    async with ending(tmp_path, drain_s) as (client, upstream), connected(client.url) as raw:
-        await raw.send(request(asked(stream=True), chunked=True))
-        await raw.reader.readuntil(b"data: one\n\n")
+async def test_aiohttps_share_is_told_as_well(tmp_path: Path) -> None:
+    """A stream on a connection that was handed over ends with an error frame too, an answer with a 503."""
+    async with (
+        ending(tmp_path, 0.05) as (client, upstream),
+        connected(client.url) as streaming,
+        connected(client.url) as waiting,
+    ):
+        await streaming.send(request(asked(stream=True), chunked=True))
+        await streaming.reader.readuntil(b"data: one\n\n")
+        await waiting.send(request(asked(), chunked=True))
+        await until(lambda: len(upstream.calls) == 2)
         await client.gateway.stop()
-        await raw.end()
-        assert upstream.calls
+        rest = await streaming.end()
+        assert b'data: {"error":{"message":"The gateway is shutting down."' in rest
+        assert rest.endswith(b"\n\n\r\n0\r\n\r\n")
+        heard = await waiting.hear()
+        assert (heard.status, heard.whole) == (503, True)
