@@ -92,7 +92,7 @@ class DirectStream:
     def _end(self) -> None:
         if self._ended_s is None:
             self._ended_s = self._time()
-        if self._over and self._failure is None:
+        if self._over and self._reading.complete:
             self._response.release()
         else:
             self._response.close()
