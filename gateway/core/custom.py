@@ -63,7 +63,7 @@ class CustomFeature:
             given = None if value is None else value.strip().casefold()
             return [float(given == known.casefold()) for known in self.values]
         if self.kind == "hashed":
-            return [0.0] * self.dimensions if value is None else direction(value, self.dimensions).tolist()
+            return [0.0] * self.dimensions if value is None else list(direction(value, self.dimensions))
         return [_share(value, self.low, self.high)]
 
 

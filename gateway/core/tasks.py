@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Set
+from functools import lru_cache
 
+from gateway.core.signs import Signs, signs_of
 from gateway.core.text import View, excerpt, view_of, words_of
 
 FAMILIES = (
@@ -165,44 +166,46 @@ _PHRASES: tuple[tuple[str, str, float], ...] = (
     ("翻訳", "translation", 4.0),
 )
 
-# Every branch starts with a literal that prose rarely holds, so that a search is little more than one scan.
-_CODE = re.compile(
-    r"```|def \w+\(|\(\) \{|\)\s?\{|\(\);|=> \{|</|#include|::\w|>>> |\[python\]|\", line \d|\* from "
-    r"|\.\w+\([\w, ]*\)[;.\n]"
-)
-_LATEX = re.compile(r"\\(?:[dt]?frac|sqrt|boxed|cdot|leq?|geq?|sum|int|[\[(])|\$[$a-z\\({]|\^[{\d]|\[asy\]")
-_ARITHMETIC = re.compile(r"[0-9](?: ?[+*×÷=<] ?[\d(a-z]| [-/] \d|[a-z] [+-] \d)")
-_OPTION = re.compile(r"\n[ \t]*(?:\(?[a-d][).:]|\([1-4]\)) ")
 
-
-def _keywords() -> dict[bytes, tuple[tuple[str, float], ...]]:
-    table: dict[bytes, tuple[tuple[str, float], ...]] = {}
+def _keywords() -> dict[bytes, tuple[tuple[int, float], ...]]:
+    table: dict[bytes, tuple[tuple[int, float], ...]] = {}
     for family, by_weight in _WORDS.items():
         for weight, words in by_weight.items():
             for word in words.split():
                 key = word.encode()
-                table[key] = (*table.get(key, ()), (family, weight))
+                table[key] = (*table.get(key, ()), (FAMILIES.index(family), weight))
     return table
 
 
-def _triggers() -> dict[bytes, list[tuple[str, str, float]]]:
-    table: dict[bytes, list[tuple[str, str, float]]] = {}
-    for phrase in _PHRASES:
-        table.setdefault(max(words_of(phrase[0]), key=len), []).append(phrase)
+def _clues() -> dict[bytes, tuple[tuple[str, int, float], ...]]:
+    table = {word: tuple(("", at, weight) for at, weight in meanings) for word, meanings in _KEYWORDS.items()}
+    for phrase, family, weight in _PHRASES:
+        key = max(words_of(phrase), key=len)
+        table[key] = (*table.get(key, ()), (phrase, FAMILIES.index(family), weight))
     return table
 
 
 _KEYWORDS = _keywords()
-_TRIGGERS = _triggers()
-"""Phrases by their longest word: only those whose word is there are searched for."""
+"""Families, by their position, and weights."""
+_CLUES = _clues()
+"""Keywords, and phrases by their longest word: only those whose word is there are searched for."""
+_CLUE_WORDS = frozenset(_CLUES)
 _FIRST_PERSON = frozenset(b"i my me you we ich mir du je moi tu yo mi \xd1\x8f".split())
+TELLING = _CLUE_WORDS | _QUESTIONS | _FIRST_PERSON
+"""All words that `infer` looks for anywhere in a text."""
+_CODE, _QUESTION, _REASONING, _CHAT, _STRUCTURED = map(
+    FAMILIES.index, ("code", "question_answering", "reasoning", "chat", "structured_output")
+)
 
 
 def task_word(hint: object) -> str | None:
     """A hinted task as one word of at most 64 characters, lower case with underscores; None without a hint."""
-    if not isinstance(hint, str):
-        return None
-    return "_".join(re.split(r"[\W_]+", hint[:64].lower())).strip("_") or None
+    return _as_word(hint[:64]) or None if isinstance(hint, str) else None
+
+
+@lru_cache(maxsize=256)
+def _as_word(hint: str) -> str:
+    return "_".join(re.split(r"[\W_]+", hint.lower())).strip("_")
 
 
 def family_of(word: str) -> tuple[str | None, bool]:
@@ -216,71 +219,61 @@ def family_of(word: str) -> tuple[str | None, bool]:
     return next((_ALIASES[part] for part in parts if part in _ALIASES), None), False
 
 
-@dataclass(frozen=True, slots=True)
-class Signs:
-    """What a text holds besides prose."""
-
-    code: bool
-    """Program code or a stack trace."""
-    math: bool
-    """LaTeX or an arithmetic expression."""
-    choices: bool
-    """Lettered or numbered answers to choose from."""
-
-
-def signs_of(view: View) -> Signs:
-    """Look for code, formulas and choices."""
-    text = view.lower
-    return Signs(
-        _CODE.search(text) is not None,
-        _LATEX.search(text) is not None or _ARITHMETIC.search(text) is not None,
-        "options:" in text or "choices:" in text or len(_OPTION.findall(text)) > 1,
-    )
-
-
 def infer_task(text: str, *, has_tools: bool = False, json_asked: bool = False, multi_turn: bool = False) -> str:
     """The family, one of `FAMILIES`, that a request's own words point at; a long text is looked at by its ends only."""
     view = view_of(excerpt(text))
-    return infer(view, signs_of(view), has_tools=has_tools, json_asked=json_asked, multi_turn=multi_turn)
+    telling = TELLING.intersection(view.words)
+    return infer(view, telling, signs_of(view), has_tools=has_tools, json_asked=json_asked, multi_turn=multi_turn)
 
 
-def infer(view: View, signs: Signs, *, has_tools: bool, json_asked: bool, multi_turn: bool) -> str:
+def infer(view: View, telling: Set[bytes], signs: Signs, *, has_tools: bool, json_asked: bool, multi_turn: bool) -> str:
     """The family that keywords (English, German, French, Spanish, some others) and the shape of the text point at.
 
-    Without evidence a first-person text or a dialogue is chat, anything else is other, as is a request that leaves the
-    work to tools.
+    `telling` holds the words of the text that are among `TELLING`, and may hold others. Without evidence a first-person
+    text or a dialogue is chat, anything else is other, as is a request that leaves the work to tools.
     """
-    scores = dict.fromkeys(FAMILIES, 0.0)
-    for word in _KEYWORDS.keys() & view.vocabulary:
-        for family, weight in _KEYWORDS[word]:
-            scores[family] += weight
-    for word in _TRIGGERS.keys() & view.vocabulary:
-        for phrase, family, weight in _TRIGGERS[word]:
-            scores[family] += weight * (phrase in view.lower)
-    _weigh_shape(scores, view, signs)
-    scores["structured_output"] += 2.0 * json_asked
-    best = max(scores, key=scores.__getitem__)
-    if scores[best] >= 1.0:
-        return best
-    personal = multi_turn or not view.vocabulary.isdisjoint(_FIRST_PERSON)
+    scores = [0.0] * len(FAMILIES)
+    for word in _CLUE_WORDS & telling:
+        for phrase, at, weight in _CLUES[word]:
+            if not phrase or phrase in view.lower:
+                scores[at] += weight
+    asks = view.lower.rstrip().endswith(("?", "？"))
+    _weigh_shape(scores, view, telling, signs, asks)
+    if json_asked:
+        scores[_STRUCTURED] += 2.0
+    if view.digits and not signs.choices and (asks or scores[_REASONING] > 0.0):
+        _weigh_numbers(scores, view.words)
+    best = max(scores)
+    if best >= 1.0:
+        return FAMILIES[scores.index(best)]
+    personal = multi_turn or not _FIRST_PERSON.isdisjoint(telling)
     return "chat" if personal and not has_tools else "other"
 
 
-def _weigh_shape(scores: dict[str, float], view: View, signs: Signs) -> None:
+def _weigh_shape(scores: list[float], view: View, telling: Set[bytes], signs: Signs, asks: bool) -> None:
     words = view.words
-    asks = view.lower.rstrip().endswith(("?", "？"))
     # An order comes first: "Summarize the function below" is no code, "Translate: who are you?" no question.
     for word in words[:3]:
-        for family, weight in _KEYWORDS.get(word, ()):
-            scores[family] += 2.0 * (weight >= 3.0)
-    scores["code"] += 4.0 * signs.code
-    scores["reasoning"] += (1.0 if signs.choices else 2.5) * signs.math
+        for at, weight in _KEYWORDS.get(word, ()):
+            if weight >= 3.0:
+                scores[at] += 2.0
+    if signs.code:
+        scores[_CODE] += 4.0
+    if signs.math:
+        scores[_REASONING] += 1.0 if signs.choices else 2.5
     if signs.choices:
-        scores["question_answering"] += 3.5
-    elif asks or scores["reasoning"] > 0.0:
-        scores["reasoning"] += 0.4 * min(4, sum(map(bytes.isdigit, words)))
+        scores[_QUESTION] += 3.5
     leads = bool(words) and words[0] in _QUESTIONS
-    mentions = leads or not view.vocabulary.isdisjoint(_QUESTIONS)
-    scores["question_answering"] += 1.2 * asks + 1.0 * mentions + 0.5 * leads
+    mentions = leads or not _QUESTIONS.isdisjoint(telling)
+    scores[_QUESTION] += 1.2 * asks + 1.0 * mentions + 0.5 * leads
     if not _GREETINGS.isdisjoint(words[:2]):
-        scores["chat"] += 3.0
+        scores[_CHAT] += 3.0
+
+
+def _weigh_numbers(scores: list[float], words: list[bytes]) -> None:
+    """Numbers point at reasoning; they are counted only where that can make a difference."""
+    reasoning, scores[_REASONING] = scores[_REASONING], 0.0
+    rival = max(1.0, *scores)
+    if rival - 0.4 * 5 < reasoning <= rival:
+        reasoning += 0.4 * min(4, sum(map(bytes.isdigit, words)))
+    scores[_REASONING] = reasoning

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 import structlog
 
@@ -21,6 +20,7 @@ from gateway.core.values import (
     OutcomeStatus,
     Reward,
 )
+from gateway.flows.decide import local_time
 from gateway.flows.learner import Observation
 from gateway.flows.policy import Policy
 from gateway.flows.ports import AccessLog, Clock, Meter, Settled
@@ -104,7 +104,7 @@ class Learn:
             first_token_s=completion.first_token_s if completion is not None else 0.0,
             tokens_in=completion.tokens_in if completion is not None else 0,
             tokens_out=completion.tokens_out if completion is not None else 0,
-            hour=datetime.fromtimestamp(decision.created_s).astimezone().hour,
+            hour=local_time(decision.created_s).hour,
             finished_s=now_s,
             failed=ending.failed,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gateway.core.eligibility import Roster
 from gateway.core.features import Describer
 from gateway.core.reward import RewardFunction, RewardSettings
 from gateway.core.scoring import ScoringSettings
@@ -31,10 +32,13 @@ class Policy:
     retry_budget: RetryBudget
     ids: tuple[str, ...] = field(init=False)
     """Ids of the arms, in their order."""
+    roster: Roster = field(init=False, repr=False)
+    """Who of them can serve a request."""
     _by_id: Mapping[str, Arm] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ids", tuple(arm.id for arm in self.arms))
+        object.__setattr__(self, "roster", Roster(self.arms))
         object.__setattr__(self, "_by_id", {arm.id: arm for arm in self.arms})
 
     def arm(self, arm_id: str) -> Arm:

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from gateway.core.eligibility import MAX_MESSAGES, eligible, needs_of
+from gateway.core.eligibility import (
+    MAX_KEPT_NEEDS,
+    MAX_MESSAGES,
+    MAX_PARTS_IN_ALL,
+    Eligibility,
+    Roster,
+    eligible,
+    needs_of,
+)
 from gateway.errors import RequestError
 from tests.builders import make_arm, make_context, make_request
 
@@ -60,7 +72,7 @@ def test_an_arm_that_lacks_a_capability_is_out() -> None:
     request = make_request(needs=frozenset({"vision", "audio"}))
     with_vision = make_request(needs=frozenset({"vision"}))
     found = eligible([PLAIN, SEEING, UNKNOWN], make_context(), with_vision)
-    assert found.indices.tolist() == [1, 2]
+    assert found.indices == (1, 2)
     assert found.excluded == {"plain": "lacks vision"}
     assert eligible([PLAIN, SEEING, UNKNOWN], make_context(), request).excluded == {
         "plain": "lacks audio, vision",
@@ -71,8 +83,7 @@ def test_an_arm_that_lacks_a_capability_is_out() -> None:
 def test_without_needs_everyone_is_in() -> None:
     """A plain request excludes nobody, and the order of the arms is kept."""
     found = eligible([PLAIN, SEEING, UNKNOWN, SMALL], make_context(), make_request())
-    assert found.indices.tolist() == [0, 1, 2, 3]
-    assert found.indices.dtype.kind == "i"
+    assert found.indices == (0, 1, 2, 3)
     assert found.excluded == {}
 
 
@@ -82,7 +93,7 @@ def test_a_schema_brings_json_along() -> None:
     loose = make_arm(id="loose", supports=frozenset({"json_object"}))
     for need, left in (("json_object", [0, 1]), ("json_schema", [0])):
         request = make_request(needs=frozenset({need}))
-        assert eligible([strict, loose], make_context(), request).indices.tolist() == left
+        assert eligible([strict, loose], make_context(), request).indices == tuple(left)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +112,7 @@ def test_room_is_judged_with_a_margin(tokens_in: int, max_tokens: int | None, fi
     """An arm is out only if four fifths of the estimated prompt and the whole answer exceed its window."""
     context, request = make_context(tokens_in=tokens_in), make_request(max_tokens=max_tokens)
     found = eligible([SMALL, UNKNOWN], context, request)
-    assert found.indices.tolist() == ([0, 1] if fits else [1])
+    assert found.indices == ((0, 1) if fits else (1,))
     assert ("room for 1000 tokens" in found.excluded.get("small", "")) is not fits
 
 
@@ -120,3 +131,71 @@ def test_no_arms_at_all_is_an_error_too() -> None:
     """An empty policy says so."""
     with pytest.raises(RequestError, match="it has none"):
         eligible([], make_context(), make_request())
+
+
+class Part(dict[str, object]):
+    """A content part that counts how often one of them is asked for something."""
+
+    asked = 0
+
+    def get(self, key: str, default: object = None) -> object:
+        Part.asked += 1
+        return super().get(key, default)
+
+
+@pytest.mark.parametrize(("messages", "parts"), [(1, 100_000), (4_000, 60), (100_000, 2)])
+def test_the_search_for_needs_is_bounded(messages: int, parts: int) -> None:
+    """However the parts are spread, a fixed number of them is looked at."""
+    Part.asked = 0
+    needs_of({"messages": [{"role": "user", "content": [Part(type="text")] * parts}] * messages})
+    assert Part.asked <= MAX_PARTS_IN_ALL + 64
+
+
+CAPABILITIES = ("tools", "vision", "json_schema", "json_object")
+needs = st.frozensets(st.sampled_from(CAPABILITIES), max_size=3)
+rosters = st.lists(st.tuples(st.none() | needs, st.none() | st.integers(1, 2_000)), max_size=5).map(
+    lambda given: [
+        make_arm(id=f"arm-{i}", supports=supports, max_context_tokens=limit)
+        for i, (supports, limit) in enumerate(given)
+    ]
+)
+
+
+def answer(ask: Callable[[], Eligibility]) -> object:
+    """All that an answer or a refusal says."""
+    try:
+        found = ask()
+    except RequestError as refusal:
+        return refusal.code, refusal.message
+    return found.indices, list(found.excluded.items())
+
+
+@settings(deadline=None)
+@given(
+    arms=rosters,
+    asked=st.lists(st.tuples(needs, st.integers(0, 3_000), st.none() | st.integers(0, 2_000)), min_size=1, max_size=6),
+)
+def test_a_roster_answers_like_the_plain_question(arms: list[Any], asked: list[Any]) -> None:
+    """What a roster keeps changes no answer and no refusal, whatever was asked before."""
+    roster = Roster(arms)
+    for wanted, tokens_in, max_tokens in asked:
+        context, request = make_context(tokens_in=tokens_in), make_request(needs=wanted, max_tokens=max_tokens)
+        plain = answer(partial(eligible, arms, context, request))
+        assert answer(partial(roster.eligible, context, request)) == plain
+
+
+def test_a_roster_gives_the_same_object_again() -> None:
+    """Where all tokens fit, nothing is built: the answer is shared, so nobody may write to it."""
+    roster = Roster([PLAIN, SEEING, UNKNOWN, SMALL])
+    first = roster.eligible(make_context(tokens_in=5), make_request())
+    assert roster.eligible(make_context(tokens_in=9), make_request(max_tokens=100)) is first
+    long = roster.eligible(make_context(tokens_in=5_000), make_request())
+    assert long.indices == (0, 1, 2)
+
+
+def test_a_roster_keeps_a_bounded_number_of_answers() -> None:
+    """Needs come from outside: nobody can fill the memory by inventing them."""
+    roster = Roster([UNKNOWN])
+    for i in range(2 * MAX_KEPT_NEEDS):
+        assert roster.eligible(make_context(), make_request(needs=frozenset({f"need-{i}"}))).indices == (0,)
+    assert len(roster._able) == MAX_KEPT_NEEDS

@@ -28,7 +28,7 @@ TEXTS = {
 @pytest.mark.parametrize(("group", "text"), [(group, text) for group, texts in TEXTS.items() for text in texts])
 def test_finds_the_language_group(group: str, text: str) -> None:
     """The leading script, and English or not for Latin letters; no evidence counts as English."""
-    assert group_of(script_shares(text), view_of(text).vocabulary) == group
+    assert group_of(script_shares(text), frozenset(view_of(text).words)) == group
     assert group in GROUPS
 
 
@@ -38,7 +38,7 @@ def test_finds_the_language_group(group: str, text: str) -> None:
 def test_a_hint_decides_between_latin_languages(hint: str, group: str) -> None:
     """What the client says of its language beats the guess, in both directions."""
     text = "Was ist das?" if group == "english" else "What is that?"
-    assert group_of(script_shares(text), view_of(text).vocabulary, hint) == group
+    assert group_of(script_shares(text), frozenset(view_of(text).words), hint) == group
 
 
 def test_a_hint_does_not_change_the_script() -> None:
@@ -52,6 +52,49 @@ def test_a_hint_does_not_change_the_script() -> None:
 def test_shares_sum_to_one(text: str) -> None:
     """Whatever the text, its letters are shared out completely."""
     assert sum(script_shares(text).values()) == pytest.approx(1.0)
+
+
+SCRIPTS = {
+    "latin": [(0x41, 0x5A), (0x61, 0x7A), (0xAA, 0x24F), (0x1E00, 0x1EFF)],
+    "cyrillic": [(0x400, 0x52F)],
+    "cjk": [
+        (0x3040, 0x30FF),
+        (0x3400, 0x4DBF),
+        (0x4E00, 0x9FFF),
+        (0xAC00, 0xD7A3),
+        (0xF900, 0xFAFF),
+        (0x20000, 0x3FFFF),
+    ],
+    "arabic": [(0x600, 0x6FF), (0x750, 0x77F), (0x8A0, 0x8FF)],
+    "devanagari": [(0x900, 0x97F)],
+}
+
+
+def script_of(character: str) -> str | None:
+    """The script, character by character; `other` for a letter outside all ranges."""
+    for script, ranges in SCRIPTS.items():
+        if any(low <= ord(character) <= high for low, high in ranges):
+            return script
+    return "other" if character.isalnum() and not character.isdecimal() else None
+
+
+EDGES = [chr(edge + step) for ranges in SCRIPTS.values() for bounds in ranges for edge in bounds for step in (-1, 0, 1)]
+
+
+@pytest.mark.parametrize("character", EDGES)
+def test_ranges_end_where_they_should(character: str) -> None:
+    """The characters at the bounds of every range and beside them are of the script that the ranges say."""
+    assert script_shares(character) == {script_of(character) or "latin": 1.0}
+
+
+def test_what_is_no_word_is_of_no_script() -> None:
+    """Texts of Latin letters are found without counting: none of the signs that may stand between them is a letter."""
+    between = [
+        chr(c)
+        for low, high in ((0x80, 0x24F), (0x2000, 0x206F), (0x20A0, 0x20C0), (0x2190, 0x23FF))
+        for c in range(low, high + 1)
+    ]
+    assert all(script_of(character) in ("latin", None) for character in between)
 
 
 def test_mixed_scripts_share() -> None:

@@ -14,11 +14,15 @@ import pytest
 from gateway.core.text import (
     EXCERPT_HEAD,
     EXCERPT_TAIL,
+    MAX_LATEST,
     MAX_MESSAGES,
     MAX_PARTS,
+    MAX_PARTS_IN_ALL,
     MAX_WORDS,
+    SYSTEM_HEAD,
     direction,
     excerpt,
+    first_words,
     hashed_words,
     read,
     shape_of,
@@ -107,7 +111,7 @@ def test_parts_of_many_messages_are_extrapolated() -> None:
 
 
 class Counting(Sequence[object]):
-    """A list that counts how often it is looked into."""
+    """A list of messages that counts how often it is looked into."""
 
     def __init__(self, size: int) -> None:
         self.size, self.looks = size, 0
@@ -126,7 +130,33 @@ def test_the_work_is_bounded() -> None:
     """A hundred thousand messages are looked into about a thousand times."""
     messages = Counting(100_000)
     read(messages)
-    assert messages.looks <= MAX_MESSAGES + 64
+    assert messages.looks <= MAX_MESSAGES + MAX_LATEST + 4
+
+
+class Part(dict[str, object]):
+    """A content part that counts how often one of them is asked for something."""
+
+    asked = 0
+
+    def get(self, key: str, default: object = None) -> object:
+        Part.asked += 1
+        return super().get(key, default)
+
+
+@pytest.mark.parametrize(("messages", "parts"), [(1, 100_000), (400, 1), (1_000, 64), (30_000, 30)])
+def test_the_work_in_parts_is_bounded(messages: int, parts: int) -> None:
+    """However the parts are spread, about a thousand are counted, and those of one message are read."""
+    Part.asked = 0
+    read([user([Part(type="text", text="x" * 10)] * parts)] * messages)
+    assert Part.asked <= 2 * (MAX_PARTS_IN_ALL + MAX_PARTS) + MAX_PARTS
+
+
+def test_a_long_text_is_cut_before_it_is_looked_at() -> None:
+    """All that is read of a megabyte, in one text or in many parts, is an excerpt."""
+    for content in ("word " * 200_000, [{"type": "text", "text": "word " * 5_000}] * 50):
+        reading = read([{"role": "system", "content": content}, user(content)])
+        assert len(reading.user) <= EXCERPT_HEAD + EXCERPT_TAIL + 1
+        assert len(reading.system) <= SYSTEM_HEAD
 
 
 def test_words_are_letters_and_digits() -> None:
@@ -147,9 +177,28 @@ def test_both_ways_to_find_words_agree() -> None:
 def test_view_is_lower_case_once() -> None:
     """All that is looked up is in lower case; the text itself is kept."""
     view = view_of("Hello WORLD hello")
-    assert (view.text, view.lower) == ("Hello WORLD hello", "hello world hello")
+    assert view.lower == "hello world hello"
     assert view.words == [b"hello", b"world", b"hello"]
-    assert view.vocabulary == {b"hello", b"world"}
+
+
+def test_typographic_signs_are_no_words() -> None:
+    """Texts with them take the fast way, which would lose a letter among them."""
+    ranges = ((0x2000, 0x206F), (0x20A0, 0x20C0), (0x2190, 0x23FF), (0x2500, 0x26FF), (0x1F300, 0x1FAFF))
+    signs = "".join(chr(c) for low, high in ranges for c in range(low, high + 1))
+    assert words(f"é{signs}x") == ["é".encode(), b"x"]
+
+
+def test_view_counts() -> None:
+    """Punctuation in order, digits, capitals, line feeds and bytes; other letters and blanks are none of them."""
+    view = view_of("A1 b-2\nÄ (c_C)!\r\n\t€")
+    assert (view.marks, view.digits, view.capitals, view.lines) == ("-(_)!", 2, 2, 2)
+    assert view.size == len("A1 b-2\nÄ (c_C)!\r\n\t€".encode())
+
+
+def test_first_words() -> None:
+    """No more than asked for, in lower case, and the same again."""
+    assert first_words("Be BRIEF, be kind", 3) == [b"be", b"brief", b"be"] == first_words("Be BRIEF, be kind", 3)
+    assert first_words("", 3) == []
 
 
 def terms(texts: list[bytes]) -> Iterator[int]:
@@ -189,10 +238,10 @@ def test_hashing_without_words_or_dimensions() -> None:
 
 def test_hashing_looks_at_both_ends_only() -> None:
     """What lies in the middle of a long text does not matter, its first and last words do."""
-    head, tail = [b"head"] * 80, [b"tail"] * 40
-    blocks = [hashed_words(head + [word] * MAX_WORDS + tail, 32) for word in (b"one", b"two")]
     cut = MAX_WORDS * 2 // 3
-    expected = hashed_words([*head, *[b"one"] * (cut - 80), *[b"one"] * (MAX_WORDS - cut - 40), *tail], 32)
+    head, tail = [b"head"] * (cut - 5), [b"tail"] * (MAX_WORDS - cut)
+    blocks = [hashed_words(head + [word] * MAX_WORDS + tail, 32) for word in (b"one", b"two")]
+    expected = hashed_words([*head, *[b"one"] * 5, *tail], 32)
     np.testing.assert_array_equal(blocks[0], expected)
     assert not np.array_equal(blocks[0], blocks[1])
     assert not np.array_equal(hashed_words([b"x"] * 200, 32), hashed_words([*[b"x"] * 199, b"y"], 32))
@@ -204,15 +253,22 @@ def test_directions_are_units_and_differ() -> None:
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0)
     assert len(np.unique(vectors.round(6), axis=0)) == 1_000
     np.testing.assert_array_equal(direction("a", 3), direction("a", 3))
-    assert direction("\ud800", 100).shape == (100,)
+    assert len(direction("\ud800", 100)) == 100
+
+
+def test_long_words_have_directions_too() -> None:
+    """A word too long to be kept is treated like any other."""
+    one, other = direction("a" * 1_000, 4), direction("a" * 999 + "b", 4)
+    assert sum(value * value for value in one) == pytest.approx(1.0)
+    assert one != other
 
 
 def test_shape_of_a_text() -> None:
     """Lines, capitals and punctuation each grow from 0 to 1 and are 0 for plain lower-case words."""
-    assert shape_of("") == (0.0, 0.0, 0.0)
-    assert shape_of("plain words") == (0.0, 0.0, 0.0)
-    lines, capitals, punctuation = shape_of("AB, c\n" * 2)
+    assert shape_of(view_of("")) == (0.0, 0.0, 0.0)
+    assert shape_of(view_of("plain words")) == (0.0, 0.0, 0.0)
+    lines, capitals, punctuation = shape_of(view_of("AB, c\n" * 2))
     assert lines == pytest.approx(log(3) / 4)
     assert capitals == 1.0
     assert punctuation == pytest.approx(6 * 2 / 12)
-    assert shape_of("\n" * 500)[0] == 1.0
+    assert shape_of(view_of("\n" * 500))[0] == 1.0
