@@ -19,6 +19,9 @@ _T = TypeVar("_T")
 Value = str | bytes | int | float | None
 _SLICE = 16
 """Records encoded before the loop may do something else; a tenth of a millisecond."""
+_ROUND_S = 0.001
+"""A loop that takes this long for a round is busy: a slice more for each of them."""
+_MOST_SLICES = 16
 
 SETTLED_COLUMNS = ("completion_id", "outcome", "reward", "state_policy", "state_fingerprint", "bucket")
 DECIDED_COLUMNS = ("id", "tenant", "policy", "created_s", "decision", "features")
@@ -62,11 +65,20 @@ async def encode(batch: Batch) -> BatchRows:
 
 
 async def _slices(items: Sequence[_T], size: int) -> AsyncIterator[Sequence[_T]]:
-    """Some of the items at a time; between two slices the loop does what else there is to do."""
-    for start in range(0, len(items), size):
+    """Some of the items at a time; between two slices the loop does what else there is to do.
+
+    The longer that takes, the more items at a time: a busy loop comes round so seldom that what it serves meanwhile
+    would pile up faster than it is encoded.
+    """
+    time = asyncio.get_running_loop().time
+    start, more = 0, size
+    while start < len(items):
         if start:
+            left_s = time()
             await asyncio.sleep(0)
-        yield items[start : start + size]
+            more = size * (1 + min(_MOST_SLICES - 1, int((time() - left_s) / _ROUND_S)))
+        yield items[start : start + more]
+        start += more
 
 
 def _decision_row(id: str, decision: Decision, settled: Settled | None) -> tuple[Value, ...]:

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Mapping
 
 import orjson
 
-from gateway.core.signals.schema import MAX_STEPS, satisfies
 from gateway.core.values import Completion, Json, ToolCall
 
 _MAX_TEXT = 262_144
 """Characters of JSON that are parsed; longer answers are not judged."""
 _MAX_VALIDATED = 65_536
 _MAX_CALLS = 16
+_STEPS = 2_500
+"""Steps of validation for one answer."""
 _MIN_STEPS = 250
 _FENCED_WORTH = 0.5
 """JSON inside a code fence: whoever calls json.loads on the answer fails, a patient reader does not."""
@@ -51,7 +52,7 @@ def json_and_schema(
     worth = _FENCED_WORTH if fenced else 1.0
     if kind == "json_object" and not isinstance(value, dict):
         worth = 0.0
-    verdict = satisfies(value, wrapper["schema"]) if judge_schema and isinstance(wrapper, Mapping) else None
+    verdict = _satisfies(value, wrapper["schema"]) if judge_schema and isinstance(wrapper, Mapping) else None
     return worth if judge_json else None, None if verdict is None else float(verdict)
 
 
@@ -65,7 +66,7 @@ def tool_arguments(body: Json, completion: Completion) -> float | None:
     calls = completion.tool_calls[:_MAX_CALLS]
     tools = dict(_tools(body))
     # Many calls share the steps of one answer.
-    steps = max(MAX_STEPS // len(calls), _MIN_STEPS)
+    steps = max(_STEPS // len(calls), _MIN_STEPS)
     return sum(_usable(call, tools, steps) for call in calls) / len(calls)
 
 
@@ -84,7 +85,7 @@ def _usable(call: ToolCall, tools: Mapping[str, object], steps: int) -> bool:
         return False
     if parameters is None or len(call.arguments) > _MAX_VALIDATED:
         return True
-    return satisfies(arguments, parameters, steps=steps) is not False
+    return _satisfies(arguments, parameters, steps) is not False
 
 
 _FREE_TEXT = object()
@@ -163,3 +164,10 @@ def _refuse(constant: str) -> object:
 
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse)
+
+
+def _satisfies(value: object, schema: object, steps: int = _STEPS) -> bool | None:
+    # With jsonschema it takes 8 MB and 30 ms to import, which few gateways ever need.
+    from gateway.core.signals.schema import satisfies
+
+    return satisfies(value, schema, steps=steps)
