@@ -17,6 +17,7 @@ from tests.benchmarks.about import about
 from tests.benchmarks.figures import failures, tabulate
 from tests.benchmarks.gateways import DIRECT, ROOT, Gateway, Unavailable
 from tests.benchmarks.measure import QUICK, STREAMS, WHOLE, Measurement, Pace, Phase, Series
+from tests.benchmarks.page import LATEST, fill
 from tests.benchmarks.plot import draw
 from tests.benchmarks.results import Results, text, write
 from tests.benchmarks.running import places
@@ -109,6 +110,12 @@ def compare(before: str, after: str, **given: Any) -> None:
             click.echo(line)
 
 
+@main.command()
+def page() -> None:
+    """Put the table of tests/benchmarks/latest into the README."""
+    fill()
+
+
 def _measured(chosen: Sequence[Gateway], phases: Sequence[Phase], given: dict[str, Any]) -> None:
     _finish(chosen, _measure(chosen, phases, _pace(given)), given["out"])
 
@@ -141,6 +148,8 @@ def _finish(
         micro=steps or {},
     )
     write(results, out)
+    if out.resolve() == LATEST:
+        fill()
     draw(results, {gateway.name: gateway.kind for gateway in chosen}, out / "results.png")
     click.echo("\n".join(text(results)))
     _say(f"written to {out}")

@@ -33,7 +33,7 @@ README = ROOT / "README.md"
 TIME_LIMIT_S = 180.0
 
 RUNNERS = {"bash": ["bash", "-euo", "pipefail"], "python": [sys.executable]}
-MARKS = {"run": set(RUNNERS), "part": {"yaml"}}
+MARKS = {"run": set(RUNNERS), "part": {"yaml"}, "bench": {""}}
 """What may be marked, by the languages that the mark makes sense for."""
 
 
