@@ -89,6 +89,11 @@ async def _metrics(gateway: GatewayProcess, rounds: int = 8) -> list[str]:
     return [(await gateway.send("GET", "/metrics"))[1] for _ in range(rounds)]
 
 
+async def _summed(gateway: GatewayProcess, decisions: float) -> bool:
+    """Whether every worker shows so many decisions."""
+    return {_total(text, "gateway_decisions_total") for text in await _metrics(gateway)} == {decisions}
+
+
 async def _becomes_true(condition: Callable[[], Awaitable[bool]], within_s: float = 60.0) -> None:
     for _ in range(int(within_s / 0.05)):
         if await condition():
@@ -103,11 +108,8 @@ async def test_two_workers_on_a_bad_day(tmp_path: Path, provider: ScriptedProvid
         for _ in range(12):
             assert (await gateway.chat())[0] == 200
 
-        async def summed() -> bool:
-            return {_total(text, "gateway_decisions_total") for text in await _metrics(gateway)} == {12.0}
-
         # Each worker pours its counts into the shared files twice a second.
-        await _becomes_true(summed, within_s=5.0)
+        await _becomes_true(lambda: _summed(gateway, 12.0), within_s=5.0)
 
         # With several workers its sockets could share the port, and the two would take turns answering.
         second = await asyncio.to_thread(gateway.command, "serve", "--workers", "2")
@@ -123,7 +125,7 @@ async def test_two_workers_on_a_bad_day(tmp_path: Path, provider: ScriptedProvid
         await _becomes_true(replaced)
         for _ in range(12):
             assert (await gateway.chat())[0] == 200
-        assert {_total(text, "gateway_decisions_total") for text in await _metrics(gateway)} == {24.0}
+        await _becomes_true(lambda: _summed(gateway, 24.0), within_s=5.0)
         died = [json.loads(line) for line in gateway.log.splitlines() if "worker_died" in line]
         assert [(entry["pid"], entry["exitcode"]) for entry in died] == [(min(before), -9)]
 
