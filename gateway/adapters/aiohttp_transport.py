@@ -16,7 +16,14 @@ from yarl import URL
 
 from gateway.adapters.decoded_response import decoded
 from gateway.adapters.http1_head import MAX_HEAD_BYTES, MAX_HEADERS, request_head
-from gateway.adapters.http_transport import Endpoint, Fault, Response, TransportError, TransportTimeoutError
+from gateway.adapters.http_transport import (
+    Endpoint,
+    Fault,
+    Response,
+    TransportError,
+    TransportTimeoutError,
+    gathered,
+)
 
 _AUTOMATIC: Final = ("accept", "accept-encoding", "content-type", "user-agent")
 """Headers that aiohttp adds unless it is told not to."""
@@ -159,15 +166,7 @@ class AiohttpResponse:
 
     async def read(self, limit: int) -> bytes:
         """The rest of the body, of at most `limit` bytes."""
-        pieces: list[bytes] = []
-        left = limit
-        while piece := await self.chunk():
-            left -= len(piece)
-            if left < 0:
-                self.close()
-                raise TransportError("too_large", "the response's body is too large", begun=True)
-            pieces.append(piece)
-        return b"".join(pieces)
+        return await gathered(self, limit)
 
     def release(self) -> None:
         """Done with it: no connection is kept here."""

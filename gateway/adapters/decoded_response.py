@@ -8,7 +8,7 @@ from __future__ import annotations
 import zlib
 from typing import Final
 
-from gateway.adapters.http_transport import Response, TransportError
+from gateway.adapters.http_transport import Response, TransportError, gathered
 
 MAX_PIECE: Final = 256 * 1024
 """Bytes that are decompressed at a time: a small piece may become a thousand times its size."""
@@ -69,15 +69,7 @@ class DecodedResponse:
 
     async def read(self, limit: int) -> bytes:
         """The rest of the body, of at most `limit` bytes once it is decompressed."""
-        pieces: list[bytes] = []
-        left = limit
-        while piece := await self.chunk():
-            left -= len(piece)
-            if left < 0:
-                self.close()
-                raise TransportError("too_large", "the response's body is too large", begun=True)
-            pieces.append(piece)
-        return b"".join(pieces)
+        return await gathered(self, limit)
 
     def release(self) -> None:
         """Done with it, though its end may still be to come."""

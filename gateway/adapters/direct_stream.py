@@ -12,16 +12,14 @@ import orjson
 from gateway.adapters.http_transport import Response, TransportError, TransportTimeoutError
 from gateway.adapters.openai_errors import broken, reported
 from gateway.adapters.openai_usage import wants_usage
-from gateway.adapters.openai_wire import Reading, event
+from gateway.adapters.openai_wire import TAIL_S, Reading, event
 from gateway.adapters.sse_parser import EventParser, EventTooLargeError
 from gateway.adapters.upstream_errors import UNREACHABLE
 from gateway.adapters.upstream_limits import LimitName, timed_out
 from gateway.core.values import Completion
-from gateway.errors import UpstreamCutError, UpstreamError, UpstreamInvalidError
+from gateway.errors import UpstreamError, UpstreamInvalidError
 from gateway.flows.ports import Call
 
-TAIL_S: Final = 0.75
-"""How long usage may follow the last finish reason: some servers send neither it nor [DONE], and keep the line open."""
 _EVENT_CAP: Final = 16 * 1024 * 1024
 _STREAM_CAP: Final = 256 * 1024 * 1024
 _DONE: Final = b"[DONE]"
@@ -126,7 +124,7 @@ class DirectStream:
             if self._reading.complete:
                 return self._finished()
             failure = broken(self._call.arm.id, error)
-            raise (self._cut() if failure.code == UNREACHABLE and self._reading.begun else failure) from None
+            raise (self._reading.cut() if failure.code == UNREACHABLE and self._reading.begun else failure) from None
         if not data:
             return self._finished()
         self._size += len(data)
@@ -169,7 +167,7 @@ class DirectStream:
 
     def _owed(self) -> list[bytes]:
         if not self._reading.complete:
-            raise self._cut()
+            raise self._reading.cut()
         return [event(chunk) for chunk in self._reading.ending(usage=wants_usage(self._call.body))]
 
     def _block(self, data: bytes, now_s: float) -> bytes | None:
@@ -210,14 +208,6 @@ class DirectStream:
     def _too_large(self) -> UpstreamError:
         text = f"The stream of arm '{self._call.arm.id}' is larger than the gateway takes."
         return UpstreamInvalidError(text, arm_id=self._call.arm.id)
-
-    def _cut(self) -> UpstreamError:
-        arm_id = self._call.arm.id
-        message = f"The stream of arm '{arm_id}' ended without a finish reason."
-        if self._reading.begun:
-            # A connection lost midway says nothing of the model; a reply that never became one does.
-            return UpstreamCutError(message, arm_id=arm_id)
-        return UpstreamInvalidError(message, arm_id=arm_id)
 
 
 def _text_of(chunk: dict[str, object]) -> str | None:

@@ -78,7 +78,7 @@ class DirectUpstream:
             finally:
                 response.close()
         except TransportTimeoutError as error:
-            raise timed_out(call, LIMIT_NAMES.get(error.limit, "total_s")) from None
+            raise timed_out(call, LIMIT_NAMES[error.limit]) from None
         except TransportError as error:
             raise broken(call.arm.id, error) from None
         latency_s = now() - started_s

@@ -103,3 +103,16 @@ class Transport(Protocol):
     async def close(self) -> None:
         """Close all connections, those in use as well."""
         ...
+
+
+async def gathered(response: Response, limit: int) -> bytes:
+    """A response's `read` for one that has only its pieces to offer."""
+    pieces: list[bytes] = []
+    left = limit
+    while piece := await response.chunk():
+        left -= len(piece)
+        if left < 0:
+            response.close()
+            raise TransportError("too_large", "the response's body is too large", begun=True)
+        pieces.append(piece)
+    return b"".join(pieces)

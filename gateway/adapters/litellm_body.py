@@ -18,7 +18,7 @@ FIELDS: Final = frozenset(
 )  # fmt: skip
 """Fields that litellm translates for every provider. All are named parameters of `acompletion`, none steers a call."""
 
-_OURS: Final = frozenset({"model", "stream", "stream_options", "metadata"})
+OURS: Final = frozenset({"model", "stream", "stream_options", "metadata"})
 """Fields with a meaning here: the arm decides the model, the flow the streaming, and metadata carries our hints."""
 
 _STEERING: Final = frozenset(
@@ -49,7 +49,7 @@ def parameters(body: Json, *, openai_wire: bool, denied: Collection[str] = ()) -
     extra = {
         name: copied(value)
         for name, value in body.items()
-        if name not in FIELDS and name not in _OURS and not steers(name) and name not in denied
+        if name not in FIELDS and name not in OURS and not steers(name) and name not in denied
     }
     # litellm drops `user` for models that it does not know, though it is part of the wire.
     if isinstance(body.get("user"), str):

@@ -10,14 +10,11 @@ from typing import Any, Final
 
 from gateway.adapters.litellm_errors import translate
 from gateway.adapters.openai_usage import priced, wants_usage
-from gateway.adapters.openai_wire import Reading, event
+from gateway.adapters.openai_wire import TAIL_S, Reading, event
 from gateway.adapters.upstream_errors import UNREACHABLE
 from gateway.core.values import Completion, Price
-from gateway.errors import UpstreamCutError, UpstreamError, UpstreamInvalidError, UpstreamTimeoutError
+from gateway.errors import UpstreamError, UpstreamTimeoutError
 from gateway.flows.ports import Call
-
-TAIL_S: Final = 0.75
-"""How long usage may follow the last finish reason: some servers send neither it nor [DONE], and keep the line open."""
 
 
 @contextlib.contextmanager
@@ -121,7 +118,7 @@ class LitellmStream:
                     whole = True
                     return event(sent)
             if not self._reading.complete:
-                raise self._cut()
+                raise self._reading.cut()
         finally:
             if not whole:
                 await self.aclose()
@@ -140,7 +137,7 @@ class LitellmStream:
             if self._reading.complete:
                 return None  # the answer is whole: only its usage or its [DONE] is missing
             if error.code == UNREACHABLE and self._reading.begun:
-                raise self._cut() from error
+                raise self._reading.cut() from error
             raise
 
     def _limit(self, seconds: float) -> contextlib.AbstractAsyncContextManager[None]:
@@ -148,14 +145,6 @@ class LitellmStream:
 
     def _door(self) -> contextlib.AbstractContextManager[None]:
         return translated(self._call, self._secrets)
-
-    def _cut(self) -> UpstreamError:
-        arm_id = self._call.arm.id
-        message = f"The stream of arm '{arm_id}' ended without a finish reason."
-        if self._reading.begun:
-            # A connection lost midway says nothing of the model; a reply that never became one does.
-            return UpstreamCutError(message, arm_id=arm_id)
-        return UpstreamInvalidError(message, arm_id=arm_id)
 
     @staticmethod
     def _now() -> float:

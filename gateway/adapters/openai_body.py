@@ -7,12 +7,10 @@ from typing import Final
 
 import orjson
 
-from gateway.adapters.litellm_body import FIELDS, steers
+from gateway.adapters.litellm_body import FIELDS, OURS, steers
 from gateway.core.providers import Dialect
 from gateway.core.values import Json
 
-_OURS: Final = frozenset({"model", "stream", "stream_options", "metadata"})
-"""Fields with a meaning here: the arm decides the model, the flow the streaming, and metadata carries our hints."""
 _LONGEST_REMEMBERED: Final = 64
 
 
@@ -24,7 +22,7 @@ def upstream_body(body: Json, *, model: str, stream: bool, dialect: Dialect) -> 
     sent: dict[str, object] = {
         name: value
         for name, value in body.items()
-        if value is not None and name not in _OURS and (name in FIELDS or not _steering(name))
+        if value is not None and name not in OURS and (name in FIELDS or not _steering(name))
     }
     sent["model"] = model
     if not dialect.plain:

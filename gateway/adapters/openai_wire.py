@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 import orjson
 
 from gateway.adapters.openai_usage import Usage, count, estimate_usage, mappings, read_usage, usage_body
 from gateway.core.values import Completion, Json, ToolCall
-from gateway.errors import UpstreamInvalidError
+from gateway.errors import UpstreamCutError, UpstreamError, UpstreamInvalidError
+
+TAIL_S: Final = 0.75
+"""How long usage may follow the last finish reason: some servers send neither it nor [DONE], and keep the line open."""
 
 
 def event(chunk: Json) -> bytes:
@@ -91,6 +95,14 @@ class Reading:
             return None
         sent = {name: value for name, value in chunk.items() if name not in ("usage", "choices")}
         return {**sent, **self._head(), "choices": choices}
+
+    def cut(self) -> UpstreamError:
+        """The error of a stream that ends here, without a finish reason."""
+        message = f"The stream of arm '{self.arm_id}' ended without a finish reason."
+        if self.begun:
+            # A connection lost midway says nothing of the model; a reply that never became one does.
+            return UpstreamCutError(message, arm_id=self.arm_id)
+        return UpstreamInvalidError(message, arm_id=self.arm_id)
 
     def ending(self, *, usage: bool) -> list[dict[str, object]]:
         """The chunks that are still owed to the client at the end, that of the usage if it asked for it."""

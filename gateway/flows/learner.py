@@ -10,7 +10,7 @@ import numpy as np
 
 from gateway.core.choice import Choice, choose
 from gateway.core.forgetting import AgedSums, Forgetting
-from gateway.core.policies.base import Algorithm, IntArray, Snapshot
+from gateway.core.policies.base import Algorithm, Snapshot
 from gateway.core.policies.transfer import with_transfer
 from gateway.core.statistics import ArmStatistics, Tallies, observations, zero
 from gateway.core.values import Arm, FloatArray
@@ -96,10 +96,9 @@ class Learner:
         self._next = [self._as_of(row, 0.0, 0.0) for row in range(len(self.arms))]
         self.adopt(self._work(None)())
 
-    def choose(self, x: FloatArray, eligible: Sequence[int] | IntArray, rng: np.random.Generator) -> Choice:
+    def choose(self, x: FloatArray, eligible: Sequence[int], rng: np.random.Generator) -> Choice:
         """Choose among the arms with these indices, by the current snapshot."""
-        rows: Sequence[int] = eligible.tolist() if isinstance(eligible, np.ndarray) else eligible
-        return choose(self._snapshot, self.algorithm.exploration, x, rows, self._tries, rng)
+        return choose(self._snapshot, self.algorithm.exploration, x, eligible, self._tries, rng)
 
     def reserve(self, arm_id: str) -> None:
         """A request goes to this arm: it counts at once, so that a burst does not warm up one arm for ever."""

@@ -7,13 +7,10 @@ from dataclasses import dataclass
 from typing import Annotated, Protocol
 
 import numpy as np
-import numpy.typing as npt
 from annotated_types import Ge, Interval
 
 from gateway.core.statistics import ArmStatistics
 from gateway.core.values import Arm, FloatArray
-
-IntArray = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
